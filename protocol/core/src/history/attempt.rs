@@ -1,0 +1,190 @@
+//! An attempt as the log knows it: states, and the illegal combinations that cannot be built.
+
+use crate::digest::RecordId;
+use crate::identity::{NodeId, PublicKey};
+use crate::record::{Commitment, ForfeitReason, Lease, SealedClaim, Verdict};
+use crate::score::Outcome;
+use crate::text::{Note, Timestamp};
+use crate::verdict::Rescore;
+use crate::vrf::VrfOutput;
+
+/// One registered try.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// What was granted.
+    pub lease: Lease,
+    /// Where the lease stands in the log.
+    pub index: u64,
+    /// Who answers for the executor.
+    pub operator: PublicKey,
+    /// How far it is.
+    pub phase: Phase,
+    /// Why its row was withdrawn, if it was.
+    pub withdrawn: Option<Note>,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Granted, nothing handed in.
+    Leased,
+    /// Ended without a result.
+    Forfeited(ForfeitReason),
+    /// Handed in; being re-scored.
+    Verifying(Box<Proceedings>),
+    /// Ended with a verdict.
+    Decided {
+        /// How it came about.
+        proceedings: Box<Proceedings>,
+        /// What it came to.
+        verdict: Verdict,
+        /// The verdict's record.
+        record: RecordId,
+    },
+}
+
+/// What happened between the sealed claim and the verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proceedings {
+    /// What the executor handed in.
+    pub claim: SealedClaim,
+    /// The record of that.
+    pub claim_record: RecordId,
+    /// Where it stands in the log.
+    pub claim_index: u64,
+    /// What the executor said it scored, once opened.
+    pub claimed: Option<(Outcome, RecordId)>,
+    /// The draw's output, once there was a draw.
+    pub draw: Option<VrfOutput>,
+    /// How many assignments there were.
+    pub rounds: u32,
+    /// Everybody who was drawn, in order.
+    pub assigned: Vec<Assigned>,
+}
+
+/// A verifier of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assigned {
+    /// Who.
+    pub node: NodeId,
+    /// Who answers for it.
+    pub operator: PublicKey,
+    /// The assignment it was drawn in, as a record.
+    pub assignment: RecordId,
+    /// It seals by then,
+    pub seal_by: Timestamp,
+    /// and reveals by then.
+    pub reveal_by: Timestamp,
+    /// How far it is.
+    pub state: AssignedState,
+}
+
+/// How far a verifier is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AssignedState {
+    /// Nothing heard yet.
+    Waiting,
+    /// It sealed a score.
+    Sealed(Commitment, RecordId),
+    /// It opened its seal.
+    Revealed(Outcome, RecordId),
+    /// It did not answer in time.
+    PassedOver {
+        /// Whether it had sealed: a seal that is never opened is a fault, silence is an absence.
+        sealed: bool,
+    },
+}
+
+impl Assigned {
+    /// Whether this verifier still counts.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        !matches!(self.state, AssignedState::PassedOver { .. })
+    }
+
+    /// Whether it is late at `now`: unsealed after `seal_by`, or unrevealed after `reveal_by`.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        match self.state {
+            AssignedState::Waiting => now > self.seal_by,
+            AssignedState::Sealed(..) => now > self.reveal_by,
+            AssignedState::Revealed(..) | AssignedState::PassedOver { .. } => false,
+        }
+    }
+}
+
+impl Proceedings {
+    /// The verifiers that still count.
+    pub fn live(&self) -> impl Iterator<Item = &Assigned> {
+        self.assigned.iter().filter(|assigned| assigned.is_live())
+    }
+
+    /// Whether seals may be opened: there are verifiers, and each that counts has sealed.
+    #[must_use]
+    pub fn may_reveal(&self) -> bool {
+        self.live().next().is_some() && self.live().all(|a| !matches!(a.state, AssignedState::Waiting))
+    }
+
+    /// Marks everybody who is late at `now`.
+    pub(super) fn pass_over(&mut self, now: Timestamp) {
+        for assigned in self.assigned.iter_mut().filter(|a| a.is_late(now)) {
+            assigned.state = AssignedState::PassedOver {
+                sealed: matches!(assigned.state, AssignedState::Sealed(..)),
+            };
+        }
+    }
+
+    /// Whether every verifier that counts has revealed.
+    #[must_use]
+    pub fn all_revealed(&self) -> bool {
+        self.live()
+            .all(|a| matches!(a.state, AssignedState::Revealed(..)))
+    }
+
+    /// The opened rescores, in order of assignment.
+    #[must_use]
+    pub fn rescores(&self) -> Vec<Rescore<'_>> {
+        self.assigned
+            .iter()
+            .filter_map(|assigned| match &assigned.state {
+                AssignedState::Revealed(outcome, _) => Some(Rescore {
+                    node: assigned.node,
+                    outcome,
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The latest moment by which the verifiers that count have to reveal.
+    #[must_use]
+    pub fn reveal_by(&self) -> Option<Timestamp> {
+        self.live().map(|assigned| assigned.reveal_by).max()
+    }
+
+    /// Whether that moment has passed at `now`.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.reveal_by().is_some_and(|by| now > by)
+    }
+}
+
+impl Attempt {
+    /// The proceedings, once something was handed in.
+    #[must_use]
+    pub fn proceedings(&self) -> Option<&Proceedings> {
+        match &self.phase {
+            Phase::Verifying(proceedings) | Phase::Decided { proceedings, .. } => Some(proceedings),
+            Phase::Leased | Phase::Forfeited(_) => None,
+        }
+    }
+
+    /// The verdict, once there is one.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<&Verdict> {
+        match &self.phase {
+            Phase::Decided { verdict, .. } => Some(verdict),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What nodes and coordinators say to each other: one request, one response.
+//!
+//! Encoded with postcard. The transport bounds both sizes before these decoders see a byte, and
+//! postcard allocates no more than the input holds.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::digest::AttemptId;
+
+/// The most bytes of entries in one page of a log.
+pub const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes that are no message.
+#[derive(Debug, Error)]
+#[error("the message is malformed")]
+pub struct WireError(#[from] postcard::Error);
+
+/// What a node asks of a coordinator, or of any follower where the answer is public.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Request {
+    /// Entries from an index on, with the latest checkpoint.
+    Log {
+        /// The first entry wanted.
+        from: u64,
+    },
+    /// Work for a node that is ready for it.
+    Work(WorkRequest),
+    /// A signed record for the log: enrollment, seal, reveal or forfeit.
+    Submit {
+        /// Its envelope.
+        envelope: Vec<u8>,
+    },
+}
+
+/// What a node is ready to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkRequest {
+    /// Whether attempts at tasks that need a GPU are welcome.
+    pub gpu: bool,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Response {
+    /// A page of the log.
+    Page(Page),
+    /// The lease of an attempt, which stands in the log.
+    Leased {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// There is nothing to do now.
+    Idle,
+    /// The record stands in the log.
+    Appended {
+        /// At this index.
+        index: u64,
+    },
+    /// The request was understood and refused.
+    Refused {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// A page of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Consecutive entries from the index asked for; together at most [`MAX_PAGE_BYTES`].
+    pub entries: Vec<Vec<u8>>,
+    /// The latest checkpoint, a signed note.
+    pub checkpoint: Vec<u8>,
+}
+
+/// What a coordinator announces: its log has grown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The latest checkpoint, a signed note.
+    pub checkpoint: Vec<u8>,
+}
+
+macro_rules! message {
+    ($name:ident) => {
+        impl $name {
+            /// The bytes to send.
+            ///
+            /// # Errors
+            /// Where the encoder fails, which these types give no reason for.
+            pub fn encode(&self) -> Result<Vec<u8>, WireError> {
+                Ok(postcard::to_stdvec(self)?)
+            }
+
+            /// Reads received bytes, all of them.
+            ///
+            /// # Errors
+            /// Where they are no such message.
+            pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+                let (message, rest) = postcard::take_from_bytes(bytes)?;
+                if rest.is_empty() {
+                    Ok(message)
+                } else {
+                    Err(WireError(postcard::Error::DeserializeBadEncoding))
+                }
+            }
+        }
+    };
+}
+
+message!(Request);
+message!(Response);
+message!(Announcement);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn messages_round_trip_and_trailing_bytes_are_refused() {
+        let mut bytes = Request::Log { from: 7 }.encode().unwrap();
+        assert_eq!(Request::decode(&bytes).unwrap(), Request::Log { from: 7 });
+        bytes.push(0);
+        assert!(Request::decode(&bytes).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Request::decode(&bytes);
+            let _ = Response::decode(&bytes);
+            let _ = Announcement::decode(&bytes);
+        }
+    }
+}
