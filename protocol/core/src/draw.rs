@@ -1,12 +1,12 @@
 //! The verifiable draw: who re-scores an attempt, and with which seed.
 //!
-//! Input is the id of the sealed claim, which does not exist before the artifact is fixed. Output
+//! Input is the digest of the sealed claim's payload, which does not exist before the artifact is fixed. Output
 //! ranks the nodes and seeds the scorer. Ranked lowest hash first; one operator, one verifier, and
 //! never the executor's operator.
 
 use std::collections::BTreeSet;
 
-use crate::digest::{AttemptId, Digest, RecordId};
+use crate::digest::{AttemptId, Digest};
 use crate::identity::{NodeId, PublicKey};
 use crate::vrf::VrfOutput;
 
@@ -17,15 +17,15 @@ pub struct Candidate {
     pub node: NodeId,
     /// Who answers for it.
     pub operator: PublicKey,
-    /// Whether it enrolled after the claim was sealed. Such nodes rank behind all others, so that
-    /// nodes made up once the draw is known do not get in while anybody else can serve.
+    /// Whether it enrolled after the attempt was leased. Such nodes rank behind all others, so that
+    /// nodes made up for one attempt do not get in while anybody else can serve.
     pub late: bool,
 }
 
 /// What the VRF is evaluated on.
 #[must_use]
-pub fn input(sealed_claim: RecordId) -> Vec<u8> {
-    [b"quorate 2026-11 draw v1 ".as_slice(), sealed_claim.0.as_bytes()].concat()
+pub fn input(sealed_claim: Digest) -> Vec<u8> {
+    [b"quorate 2026-11 draw v1 ".as_slice(), sealed_claim.as_bytes()].concat()
 }
 
 /// The scoring seed of an attempt.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use self::attempt::{Assigned, AssignedState, Attempt, Phase, Proceedings};
-pub use self::next::{Slot, Step};
+pub use self::next::{Plan, Slot, Step};
 pub use self::party::{CampaignState, NodeState};
 
 use crate::digest::{AttemptId, BundleId, CampaignId, RecordId};
@@ -64,7 +64,7 @@ pub enum RuleError {
 }
 
 /// What a log's entries come to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct History {
     coordinator: Coordinator,
     size: u64,

@@ -105,6 +105,12 @@ impl Samples {
         Ok(Self(samples))
     }
 
+    /// The samples, in order.
+    #[must_use]
+    pub fn values(&self) -> &[Score] {
+        &self.0
+    }
+
     /// How many there are: at least one.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -78,6 +78,13 @@ impl VrfSecret {
         self.prove_with(&h, &self.nonce(&h))
     }
 
+    /// This key's output for `input`: what [`VrfPublicKey::verify`] makes of the proof.
+    #[must_use]
+    pub fn output(&self, input: &[u8]) -> VrfOutput {
+        let h = encode_to_curve(&self.public(), input).unwrap_or_default();
+        output_of(&(h * self.0.to_scalar()))
+    }
+
     fn prove_with(&self, h: &EdwardsPoint, nonce: &Scalar) -> VrfProof {
         let secret = self.0.to_scalar();
         let gamma = h * secret;
@@ -141,8 +148,7 @@ impl VrfPublicKey {
         if challenge(self, [&h, &gamma, &u, &v]) != c {
             return Err(VrfError::Mismatch);
         }
-        let cleared = gamma.mul_by_cofactor().compress();
-        Ok(VrfOutput(suite_hash(Purpose::Output, &[cleared.as_bytes()])))
+        Ok(output_of(&gamma))
     }
 }
 
@@ -258,6 +264,11 @@ fn decode_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 fn decode_point(bytes: &[u8; 32]) -> Option<EdwardsPoint> {
     let encoded = CompressedEdwardsY(*bytes);
     encoded.decompress().filter(|point| point.compress() == encoded)
+}
+
+fn output_of(gamma: &EdwardsPoint) -> VrfOutput {
+    let cleared = gamma.mul_by_cofactor().compress();
+    VrfOutput(suite_hash(Purpose::Output, &[cleared.as_bytes()]))
 }
 
 /// Maps `input` to the prime-order subgroup by trying counters until a hash is a point.

@@ -73,6 +73,8 @@ pub struct Page {
     pub entries: Vec<Vec<u8>>,
     /// The latest checkpoint, a signed note.
     pub checkpoint: Vec<u8>,
+    /// Where the page ends before the checkpoint does: the RFC 6962 consistency proof from its end to it.
+    pub proof: Vec<[u8; 32]>,
 }
 
 /// What a coordinator announces: its log has grown.

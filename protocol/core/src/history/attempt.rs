@@ -1,6 +1,7 @@
 //! An attempt as the log knows it: states, and the illegal combinations that cannot be built.
 
-use crate::digest::RecordId;
+use crate::digest::{Digest, RecordId};
+use crate::draw;
 use crate::identity::{NodeId, PublicKey};
 use crate::record::{Commitment, ForfeitReason, Lease, SealedClaim, Verdict};
 use crate::score::Outcome;
@@ -52,6 +53,10 @@ pub struct Proceedings {
     pub claim_record: RecordId,
     /// Where it stands in the log.
     pub claim_index: u64,
+    /// The digest of its signed bytes.
+    pub claim_digest: Digest,
+    /// How many seals must be in before any is opened.
+    pub replicas: u8,
     /// What the executor said it scored, once opened.
     pub claimed: Option<(Outcome, RecordId)>,
     /// The draw's output, once there was a draw.
@@ -60,6 +65,8 @@ pub struct Proceedings {
     pub rounds: u32,
     /// Everybody who was drawn, in order.
     pub assigned: Vec<Assigned>,
+    /// Every seal of a verifier, in order.
+    pub seals: Vec<Commitment>,
 }
 
 /// A verifier of an attempt.
@@ -102,32 +109,47 @@ impl Assigned {
         !matches!(self.state, AssignedState::PassedOver { .. })
     }
 
-    /// Whether it is late at `now`: unsealed after `seal_by`, or unrevealed after `reveal_by`.
-    #[must_use]
-    pub fn is_late(&self, now: Timestamp) -> bool {
+    fn is_late(&self, now: Timestamp, open: bool) -> bool {
         match self.state {
             AssignedState::Waiting => now > self.seal_by,
-            AssignedState::Sealed(..) => now > self.reveal_by,
+            AssignedState::Sealed(..) => open && now > self.reveal_by,
             AssignedState::Revealed(..) | AssignedState::PassedOver { .. } => false,
         }
     }
 }
 
 impl Proceedings {
+    /// What the draw's VRF is evaluated on: the claim by its signed bytes. An envelope can be spelled
+    /// in many ways (white space, order of fields), and whoever knows the VRF's secret could try
+    /// spellings until the draw suits.
+    #[must_use]
+    pub fn draw_input(&self) -> Vec<u8> {
+        draw::input(self.claim_digest)
+    }
+
     /// The verifiers that still count.
     pub fn live(&self) -> impl Iterator<Item = &Assigned> {
         self.assigned.iter().filter(|assigned| assigned.is_live())
     }
 
-    /// Whether seals may be opened: there are verifiers, and each that counts has sealed.
+    /// Whether seals may be opened: as many verifiers count as the policy asks for, and all have sealed.
     #[must_use]
     pub fn may_reveal(&self) -> bool {
-        self.live().next().is_some() && self.live().all(|a| !matches!(a.state, AssignedState::Waiting))
+        self.live().count() >= usize::from(self.replicas)
+            && self.live().all(|a| a.state != AssignedState::Waiting)
+    }
+
+    /// Those who are late at `now`: unsealed after `seal_by`, or unrevealed after `reveal_by` although
+    /// every seal is in. Nobody is late with opening a seal that may not be opened yet.
+    pub fn late(&self, now: Timestamp) -> impl Iterator<Item = &Assigned> {
+        let open = self.may_reveal();
+        self.assigned.iter().filter(move |a| a.is_late(now, open))
     }
 
     /// Marks everybody who is late at `now`.
     pub(super) fn pass_over(&mut self, now: Timestamp) {
-        for assigned in self.assigned.iter_mut().filter(|a| a.is_late(now)) {
+        let open = self.may_reveal();
+        for assigned in self.assigned.iter_mut().filter(|a| a.is_late(now, open)) {
             assigned.state = AssignedState::PassedOver {
                 sealed: matches!(assigned.state, AssignedState::Sealed(..)),
             };

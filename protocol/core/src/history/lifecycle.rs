@@ -3,8 +3,7 @@
 use super::{
     Assigned, AssignedState, Attempt, History, Phase, Proceedings, RuleError, require, signed_by, unknown,
 };
-use crate::digest::AttemptId;
-use crate::draw;
+use crate::digest::{AttemptId, Digest};
 use crate::envelope::Envelope;
 use crate::identity::PublicKey;
 use crate::record::{Assignment, Forfeit, ForfeitReason, Lease, Reveal, SealedClaim, SealedRescore, Verdict};
@@ -80,14 +79,21 @@ impl History {
         )?;
         let in_time = claim.at >= attempt.lease.at && claim.at <= attempt.lease.deadline;
         require(in_time, KIND, "it was not sealed between lease and deadline")?;
+        let replicas = self
+            .policy(attempt)
+            .ok_or_else(|| unknown(KIND, &attempt.lease.campaign))?
+            .replicas;
         let proceedings = Proceedings {
             claim: claim.clone(),
             claim_record: envelope.id(),
             claim_index: self.size,
+            claim_digest: Digest::of(envelope.payload()),
+            replicas,
             claimed: None,
             draw: None,
             rounds: 0,
             assigned: Vec::new(),
+            seals: Vec::new(),
         };
         self.set_phase(claim.attempt, Phase::Verifying(Box::new(proceedings)));
         Ok(())
@@ -139,7 +145,7 @@ impl History {
         let output = self
             .coordinator
             .vrf_key
-            .verify(&draw::input(proceedings.claim_record), &record.draw)
+            .verify(&proceedings.draw_input(), &record.draw)
             .map_err(|_| RuleError::Broken {
                 kind: KIND,
                 rule: "its draw does not verify",
@@ -148,7 +154,7 @@ impl History {
             .plan_assignment(attempt, proceedings, &output, record.at)
             .ok_or(RuleError::Broken {
                 kind: KIND,
-                rule: "no verifier is to be drawn now",
+                rule: "nobody is to be drawn or passed over now",
             })?;
         require(
             record.round == plan.round,
@@ -172,6 +178,10 @@ impl History {
         after.draw = Some(output);
         after.rounds += 1;
         after.pass_over(record.at);
+        // Whoever is still at work waits for the new seals, and so does the executor.
+        for assigned in after.assigned.iter_mut().filter(|a| a.is_live()) {
+            assigned.reveal_by = plan.reveal_by;
+        }
         for node in plan.verifiers {
             let operator = self
                 .nodes
@@ -203,14 +213,19 @@ impl History {
     ) -> Result<(), RuleError> {
         const KIND: &str = "sealed-rescore";
         let signer = single_signer(envelope, KIND)?;
-        let assigned = self.assigned_mut(KIND, record.attempt, signer)?;
+        let proceedings = self.verifying_mut(KIND, record.attempt)?;
+        // Else a verifier could repeat another's seal, and then what the other reveals.
+        let copied = proceedings.seals.contains(&record.commitment);
+        let assigned = assigned_mut(proceedings, KIND, signer)?;
         require(
             assigned.state == AssignedState::Waiting,
             KIND,
             "a verifier seals once",
         )?;
         require(record.at <= assigned.seal_by, KIND, "it was sealed too late")?;
+        require(!copied, KIND, "no two seals of an attempt are the same")?;
         assigned.state = AssignedState::Sealed(record.commitment, envelope.id());
+        proceedings.seals.push(record.commitment);
         Ok(())
     }
 
@@ -252,7 +267,7 @@ impl History {
                     "it is about another artifact",
                 )?;
                 let signer = single_signer(envelope, KIND)?;
-                let assigned = self.assigned_mut(KIND, statement.attempt, signer)?;
+                let assigned = assigned_mut(self.verifying_mut(KIND, statement.attempt)?, KIND, signer)?;
                 let AssignedState::Sealed(commitment, _) = assigned.state else {
                     return require(false, KIND, "its signer has no seal to open");
                 };
@@ -307,28 +322,31 @@ impl History {
         }
     }
 
-    fn assigned_mut(
-        &mut self,
-        kind: &'static str,
-        id: AttemptId,
-        signer: PublicKey,
-    ) -> Result<&mut Assigned, RuleError> {
+    fn verifying_mut(&mut self, kind: &'static str, id: AttemptId) -> Result<&mut Proceedings, RuleError> {
         let attempt = self.attempts.get_mut(&id).ok_or_else(|| unknown(kind, &id))?;
-        let Phase::Verifying(proceedings) = &mut attempt.phase else {
-            return Err(RuleError::Broken {
+        match &mut attempt.phase {
+            Phase::Verifying(proceedings) => Ok(proceedings),
+            _ => Err(RuleError::Broken {
                 kind,
                 rule: "its attempt is not being verified",
-            });
-        };
-        proceedings
-            .assigned
-            .iter_mut()
-            .find(|a| a.is_live() && *a.node.key() == signer)
-            .ok_or(RuleError::Signer {
-                kind,
-                expected: "a verifier drawn for the attempt",
-            })
+            }),
+        }
     }
+}
+
+fn assigned_mut<'a>(
+    proceedings: &'a mut Proceedings,
+    kind: &'static str,
+    signer: PublicKey,
+) -> Result<&'a mut Assigned, RuleError> {
+    proceedings
+        .assigned
+        .iter_mut()
+        .find(|a| a.is_live() && *a.node.key() == signer)
+        .ok_or(RuleError::Signer {
+            kind,
+            expected: "a verifier drawn for the attempt",
+        })
 }
 
 fn find<'a>(

@@ -37,7 +37,7 @@ pub struct Plan {
     pub round: u32,
     /// Who is late.
     pub passed_over: Vec<NodeId>,
-    /// Who is drawn.
+    /// Who is drawn: nobody where no more are wanted, or there is nobody.
     pub verifiers: Vec<NodeId>,
     /// They seal by then,
     pub seal_by: Timestamp,
@@ -115,8 +115,8 @@ impl History {
         }
     }
 
-    /// The assignment that is due at `now`, if one is: more verifiers are wanted than are at work,
-    /// and there are some to draw. The unrevealed claims of those who are not late are waited for.
+    /// The assignment that is due at `now`, if one is: somebody is late, or more verifiers are wanted
+    /// than are at work and there are some to draw. Those who are not late are waited for.
     pub(super) fn plan_assignment(
         &self,
         attempt: &Attempt,
@@ -125,12 +125,7 @@ impl History {
         now: Timestamp,
     ) -> Option<Plan> {
         let policy = self.policy(attempt)?;
-        let passed_over: Vec<NodeId> = proceedings
-            .assigned
-            .iter()
-            .filter(|a| a.is_late(now))
-            .map(|a| a.node)
-            .collect();
+        let passed_over: Vec<NodeId> = proceedings.late(now).map(|a| a.node).collect();
         let mut after = proceedings.clone();
         after.pass_over(now);
         let candidates = self.candidates(attempt, &after, &passed_over);
@@ -142,7 +137,7 @@ impl History {
             &self.spec(attempt)?.agreement,
             policy,
             &after.rescores(),
-            candidates.len(),
+            candidates.len() + pending,
         ) {
             Judgement::Escalate(more) => more.saturating_sub(pending),
             Judgement::Decided { .. } => 0,
@@ -151,7 +146,8 @@ impl History {
         let seal_by = now.after(Duration::from_secs(u64::from(policy.seal_seconds)));
         let reveal_by = seal_by.after(Duration::from_secs(u64::from(policy.reveal_seconds)));
         let round = proceedings.rounds;
-        (!verifiers.is_empty()).then_some(Plan {
+        let due = !(verifiers.is_empty() && passed_over.is_empty());
+        due.then_some(Plan {
             round,
             passed_over,
             verifiers,
@@ -208,7 +204,8 @@ impl History {
         let mut candidates: Vec<Candidate> = Vec::new();
         for (id, node) in &self.nodes {
             if !node.dormant && !late.contains(id) && !taken.contains(&node.operator) {
-                let late = node.enrolled > proceedings.claim_index;
+                // A coordinator holds the claim, and so the draw, before it logs it; not before the lease.
+                let late = node.enrolled > attempt.index;
                 candidates.push(Candidate {
                     node: *id,
                     operator: node.operator,
@@ -229,7 +226,7 @@ impl History {
         self.spec(attempt).map(|spec| &spec.agreement)
     }
 
-    fn policy(&self, attempt: &Attempt) -> Option<&Verification> {
+    pub(super) fn policy(&self, attempt: &Attempt) -> Option<&Verification> {
         self.campaigns
             .get(&attempt.lease.campaign)
             .map(|campaign| &campaign.terms.verification)

@@ -1,6 +1,6 @@
 //! Rules of who takes part and what is asked for: enrollments, bundles, campaigns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{History, RuleError, require, signed_by, unknown};
 use crate::digest::{AgentId, BundleId, CampaignId};
@@ -108,12 +108,13 @@ impl History {
             KIND,
             "it needs bundles, agents, attempts, and a sound verification policy",
         )?;
-        let mut names: Vec<_> = record.agents.iter().map(|agent| &agent.name).collect();
-        names.sort_unstable();
+        let distinct = all_differ(record.agents.iter().map(|agent| &agent.name))
+            && all_differ(record.agents.iter().map(|agent| agent.id))
+            && all_differ(record.bundles.iter());
         require(
-            names.is_sorted_by(|a, b| a < b),
+            distinct,
             KIND,
-            "its agents have different names",
+            "its bundles differ, and its agents in name and content",
         )?;
         let state = CampaignState {
             terms: record,
@@ -123,6 +124,11 @@ impl History {
         self.campaigns.insert(CampaignId(envelope.id().0), state);
         Ok(())
     }
+}
+
+fn all_differ<T: Ord>(mut items: impl Iterator<Item = T>) -> bool {
+    let mut seen = BTreeSet::new();
+    items.all(|item| seen.insert(item))
 }
 
 fn require_known(known: bool, what: &impl ToString) -> Result<(), RuleError> {

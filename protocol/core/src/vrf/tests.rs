@@ -178,6 +178,7 @@ proptest! {
         let key = VrfPublicKey::from_bytes(*secret.public().as_bytes()).unwrap();
         let output = key.verify(&input, &read).unwrap();
         prop_assert_eq!(secret.public().verify(&input, &proof), Ok(output));
+        prop_assert_eq!(secret.output(&input), output);
     }
 
     #[test]
