@@ -1,0 +1,347 @@
+//! The coordinator's decisions, without I/O.
+//!
+//! The desk owns the log's [`History`] and the coordinator's keys. Each call returns the records it
+//! made; they are applied to the history already and must be durable in the log before anybody is
+//! answered. If they cannot be made durable the desk is ahead of its log and must be dropped and
+//! rebuilt from it, which is also how a coordinator comes back after a crash: the lease table is the
+//! log, there is no second copy that could differ.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use quorate_core::digest::{AttemptId, CampaignId};
+use quorate_core::envelope::EnvelopeError;
+use quorate_core::history::{Attempt, Phase, Plan, Proceedings, RuleError, Slot, Step};
+use quorate_core::record::{
+    Assignment, BundleRecord, Campaign, Coordinator, Correction, EnrollmentPolicy, Forfeit, ForfeitReason,
+    Lease, RecordError, Reveal, Verdict,
+};
+use quorate_core::task::DeviceKind;
+use quorate_core::text::{Origin, Timestamp};
+use quorate_core::vrf::VrfSecret;
+use quorate_core::wire::WorkRequest;
+use quorate_core::{Digest, Envelope, History, Keypair, NodeId, Record};
+use thiserror::Error;
+
+/// Why the desk refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DeskError {
+    /// No acceptable envelope.
+    #[error("the record is not acceptable")]
+    Envelope(#[from] EnvelopeError),
+    /// A record of our own could not be signed.
+    #[error("the record could not be signed")]
+    Record(#[from] RecordError),
+    /// The rules of the log forbid it.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// Only nodes and operators submit records.
+    #[error("a {kind} record is the coordinator's to write")]
+    NotYours {
+        /// The kind that was submitted.
+        kind: &'static str,
+    },
+    /// Its time is ahead of the coordinator's clock.
+    #[error("the {kind} record is dated in the future: set this machine's clock")]
+    Future {
+        /// The record's kind.
+        kind: &'static str,
+    },
+    /// Work goes to enrolled nodes only.
+    #[error("node {node} is not enrolled: submit an enrollment first")]
+    NotEnrolled {
+        /// Who asked.
+        node: NodeId,
+    },
+    /// A log cannot be written with another key than it began with.
+    #[error("this log belongs to coordinator key {log}, but the key at hand is {key}: use the home that holds that key")]
+    ForeignLog {
+        /// The key in the first entry.
+        log: String,
+        /// The key at hand.
+        key: String,
+    },
+}
+
+/// How far a node's clock may be ahead. Machines without a time service drift by seconds a day.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// When a node says that it signed.
+const fn signed_at(record: &Record) -> Option<Timestamp> {
+    match record {
+        Record::Enrollment(r) => Some(r.at),
+        Record::SealedClaim(r) => Some(r.at),
+        Record::Forfeit(r) => Some(r.at),
+        Record::SealedRescore(r) => Some(r.at),
+        Record::Reveal(Reveal::Rescore(r)) => Some(r.predicate.at),
+        _ => None,
+    }
+}
+
+/// The coordinator's secrets.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    signing: Keypair,
+    vrf: VrfSecret,
+}
+
+impl Keys {
+    /// Both keys from the coordinator's one key file: the VRF's is derived, never the same.
+    #[must_use]
+    pub fn new(signing: Keypair) -> Self {
+        let seed = Digest::derive("quorate 2026-11 vrf key v1", &[&signing.secret()]);
+        Self { signing, vrf: VrfSecret::from_seed(*seed.as_bytes()) }
+    }
+
+    /// The key that signs records and checkpoints.
+    #[must_use]
+    pub const fn signing(&self) -> &Keypair {
+        &self.signing
+    }
+
+    /// A new log's first entry.
+    ///
+    /// # Errors
+    /// Where it cannot be signed.
+    pub fn genesis(&self, origin: Origin, at: Timestamp) -> Result<Envelope, RecordError> {
+        let record = Coordinator {
+            origin,
+            key: self.signing.public(),
+            vrf_key: self.vrf.public(),
+            enrollment: EnrollmentPolicy::Open,
+            at,
+        };
+        Record::Coordinator(record).sign(&[&self.signing])
+    }
+}
+
+/// A campaign ready to be published.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// Bundles that may not be in the log yet.
+    pub bundles: Vec<BundleRecord>,
+    /// The campaign over them.
+    pub campaign: Campaign,
+}
+
+/// The answer to a request for work.
+#[derive(Debug)]
+pub struct Work {
+    /// The attempt that the node holds, if there is one for it.
+    pub attempt: Option<AttemptId>,
+    /// Records made for it.
+    pub records: Vec<Envelope>,
+}
+
+/// The decisions of one coordinator over one log.
+#[derive(Debug)]
+pub struct Desk {
+    history: History,
+    keys: Keys,
+    active: BTreeSet<AttemptId>,
+}
+
+impl Desk {
+    /// Takes up a log where it stands.
+    ///
+    /// # Errors
+    /// [`DeskError::ForeignLog`] where it is another coordinator's.
+    pub fn new(history: History, keys: Keys) -> Result<Self, DeskError> {
+        let (log, key) = (history.coordinator().key, keys.signing.public());
+        if log != key {
+            return Err(DeskError::ForeignLog { log: log.to_string(), key: key.to_string() });
+        }
+        let active = history
+            .attempts()
+            .iter()
+            .filter(|(_, attempt)| matches!(attempt.phase, Phase::Leased | Phase::Verifying(_)))
+            .map(|(id, _)| *id)
+            .collect();
+        Ok(Self { history, keys, active })
+    }
+
+    /// What the log comes to.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// A record that a node or operator submits, and what the coordinator has to add to it at once.
+    /// Submitting what is in the log already is no error: the sender may not have heard the answer.
+    ///
+    /// # Errors
+    /// Where the record is not theirs to write, or the rules forbid it.
+    pub fn submit(&mut self, bytes: &[u8], now: Timestamp) -> Result<(Envelope, Vec<Envelope>), DeskError> {
+        let envelope = Envelope::decode(bytes)?;
+        if self.history.position(&envelope.id()).is_some() {
+            return Ok((envelope, Vec::new()));
+        }
+        let record = Record::read(&envelope)?;
+        let attempt = match &record {
+            Record::Enrollment(_) => None,
+            Record::SealedClaim(r) => Some(r.attempt),
+            Record::Forfeit(r) => Some(r.attempt),
+            Record::SealedRescore(r) => Some(r.attempt),
+            Record::Reveal(r) => Some(r.attempt()),
+            other => return Err(DeskError::NotYours { kind: other.kind() }),
+        };
+        // Signers write the times, so a late node could backdate: what is due by the coordinator's
+        // own clock is recorded before what it sends. A time ahead of that clock is refused.
+        if signed_at(&record).is_some_and(|at| at > now.after(CLOCK_SKEW)) {
+            return Err(DeskError::Future { kind: record.kind() });
+        }
+        let mut records = attempt.map_or_else(|| Ok(Vec::new()), |id| self.advance(id, now))?;
+        self.history.apply(&envelope)?;
+        records.push(envelope.clone());
+        match attempt {
+            Some(id) => records.extend(self.advance(id, now)?),
+            None => records.extend(self.tick(now)?),
+        }
+        Ok((envelope, records))
+    }
+
+    /// An attempt for an enrolled node that asks: the one it holds, or a new lease.
+    ///
+    /// # Errors
+    /// [`DeskError::NotEnrolled`], or where the lease cannot be signed.
+    pub fn work(&mut self, node: NodeId, request: &WorkRequest, now: Timestamp) -> Result<Work, DeskError> {
+        if !self.history.nodes().contains_key(&node) {
+            return Err(DeskError::NotEnrolled { node });
+        }
+        let mut records = Vec::new();
+        if let Some(held) = self.held_by(node) {
+            records = self.advance(held, now)?;
+            if records.is_empty() {
+                return Ok(Work { attempt: Some(held), records });
+            }
+        }
+        let Some(slot) = self.history.open_slots().into_iter().find(|slot| self.suits(slot, request)) else {
+            return Ok(Work { attempt: None, records });
+        };
+        let envelope = self.apply(Record::Lease(Lease {
+            campaign: slot.campaign,
+            bundle: slot.bundle,
+            agent: slot.agent,
+            number: slot.number,
+            node,
+            at: now,
+            deadline: now.after(self.allowance(&slot)),
+        }))?;
+        let attempt = AttemptId(envelope.id().0);
+        self.active.insert(attempt);
+        records.push(envelope);
+        Ok(Work { attempt: Some(attempt), records })
+    }
+
+    /// Everything that is due at `now`: forfeits, assignments, verdicts.
+    ///
+    /// # Errors
+    /// Where a record cannot be signed.
+    pub fn tick(&mut self, now: Timestamp) -> Result<Vec<Envelope>, DeskError> {
+        let mut records = Vec::new();
+        for id in self.active.clone() {
+            records.extend(self.advance(id, now)?);
+        }
+        Ok(records)
+    }
+
+    /// Publishes a campaign; its id is that of the last record returned.
+    ///
+    /// # Errors
+    /// Where the rules forbid it; nothing of it is then applied.
+    pub fn publish(&mut self, publication: Publication) -> Result<(CampaignId, Vec<Envelope>), DeskError> {
+        let mut trial = self.history.clone();
+        let mut records = Vec::new();
+        for bundle in publication.bundles {
+            if !trial.bundles().contains_key(&bundle.bundle) {
+                let envelope = Record::Bundle(bundle).sign(&[&self.keys.signing])?;
+                trial.apply(&envelope)?;
+                records.push(envelope);
+            }
+        }
+        let campaign = Record::Campaign(publication.campaign).sign(&[&self.keys.signing])?;
+        trial.apply(&campaign)?;
+        let id = CampaignId(campaign.id().0);
+        records.push(campaign);
+        self.history = trial;
+        Ok((id, records))
+    }
+
+    /// Withdraws a row.
+    ///
+    /// # Errors
+    /// Where the correction names no verdict.
+    pub fn correct(&mut self, correction: Correction) -> Result<Envelope, DeskError> {
+        self.apply(Record::Correction(correction))
+    }
+
+    fn apply(&mut self, record: Record) -> Result<Envelope, DeskError> {
+        let envelope = record.sign(&[&self.keys.signing])?;
+        self.history.apply(&envelope)?;
+        Ok(envelope)
+    }
+
+    /// Takes the attempt's steps until it waits for others.
+    fn advance(&mut self, id: AttemptId, now: Timestamp) -> Result<Vec<Envelope>, DeskError> {
+        let mut records = Vec::new();
+        loop {
+            let step = self.history.next_step(id, now, |p| self.keys.vrf.output(&p.draw_input()));
+            let record = match step {
+                Step::Wait => break,
+                Step::Forfeit => {
+                    Record::Forfeit(Forfeit { attempt: id, reason: ForfeitReason::DeadlinePassed, at: now })
+                }
+                Step::Assign(plan) => Record::Assignment(self.assignment(id, plan, now)),
+                Step::Conclude(verdict) => Record::Verdict(Verdict { at: now, ..verdict }),
+            };
+            records.push(self.apply(record)?);
+        }
+        let over = self
+            .history
+            .attempts()
+            .get(&id)
+            .is_none_or(|a| matches!(a.phase, Phase::Forfeited(_) | Phase::Decided { .. }));
+        if over {
+            self.active.remove(&id);
+        }
+        Ok(records)
+    }
+
+    fn assignment(&self, id: AttemptId, plan: Plan, now: Timestamp) -> Assignment {
+        let proceedings = self.history.attempts().get(&id).and_then(Attempt::proceedings);
+        let input = proceedings.map(Proceedings::draw_input).unwrap_or_default();
+        Assignment {
+            attempt: id,
+            round: plan.round,
+            draw: self.keys.vrf.prove(&input),
+            passed_over: plan.passed_over,
+            verifiers: plan.verifiers,
+            seal_by: plan.seal_by,
+            reveal_by: plan.reveal_by,
+            at: now,
+        }
+    }
+
+    fn held_by(&self, node: NodeId) -> Option<AttemptId> {
+        self.active.iter().copied().find(|id| {
+            let attempt = self.history.attempts().get(id);
+            attempt.is_some_and(|a| a.lease.node == node && a.phase == Phase::Leased)
+        })
+    }
+
+    fn suits(&self, slot: &Slot, request: &WorkRequest) -> bool {
+        let spec = self.history.bundles().get(&slot.bundle);
+        spec.is_some_and(|spec| spec.device == DeviceKind::Cpu || request.gpu)
+    }
+
+    /// Time budget and grace: from lease to deadline.
+    fn allowance(&self, slot: &Slot) -> Duration {
+        let budget = self.history.bundles().get(&slot.bundle).map_or(0, |spec| spec.attempt.seconds);
+        let grace = self.history.campaigns().get(&slot.campaign).map_or(0, |c| c.terms.grace_seconds);
+        Duration::from_secs(u64::from(budget) + u64::from(grace))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,247 @@
+//! The desk's promises: one lease a node, late ones expired first, resubmission harmless.
+
+use quorate_core::agreement::{Agreement, Level};
+use quorate_core::digest::{AgentId, ArtifactId, BundleId};
+use quorate_core::record::{
+    AgentRef, Claim, Commitment, DeviceClass, Enrollment, Host, RescorePredicate, SealedClaim, SealedRescore,
+    Statement, Usage, Verification,
+};
+use quorate_core::score::{Outcome, Samples, Scale, Score};
+use quorate_core::task::{Aggregate, Better, ImageKind, Limits, TaskSpec, Tier};
+use quorate_core::text::{Note, Salt};
+
+use super::*;
+
+pub(crate) const START: Timestamp = Timestamp(1_000_000);
+
+pub(crate) fn keys() -> Keys {
+    Keys::new(Keypair::from_secret([1; 32]))
+}
+
+pub(crate) fn origin() -> Origin {
+    "test/log".parse().unwrap()
+}
+
+fn score(value: f64) -> Score {
+    Score::new(value).unwrap()
+}
+
+fn note(text: &str) -> Note {
+    Note::lossy(text)
+}
+
+fn spec() -> TaskSpec {
+    let limits = Limits {
+        seconds: 10,
+        memory_mib: 64,
+        processes: 8,
+        millicpus: 1000,
+        disk_mib: 8,
+        open_files: 64,
+        output_kib: 64,
+    };
+    TaskSpec {
+        environment: "count".parse().unwrap(),
+        tier: Tier::Smoke,
+        version: "1".parse().unwrap(),
+        summary: note("counts"),
+        canary: note("canary"),
+        image: ImageKind::Host,
+        device: DeviceKind::Cpu,
+        artifact: vec![note("answer")],
+        attempt: limits,
+        scoring: limits,
+        scorer: vec![note("score")],
+        self_score: None,
+        scale: Scale { start: score(0.0), reference: score(1.0) },
+        better: Better::Higher,
+        aggregate: Aggregate::Best,
+        agreement: Agreement::Equivalence { margin: score(0.1), level: Level::FivePercent },
+    }
+}
+
+pub(crate) fn publication(at: Timestamp) -> Publication {
+    let bundle = BundleId(Digest::of(b"bundle"));
+    Publication {
+        bundles: vec![BundleRecord { bundle, spec: spec(), at }],
+        campaign: Campaign {
+            name: "test".parse().unwrap(),
+            bundles: vec![bundle],
+            agents: vec![AgentRef { name: "agent".parse().unwrap(), id: AgentId(Digest::of(b"agent")) }],
+            attempts: 2,
+            max_leases: 4,
+            grace_seconds: 5,
+            verification: Verification {
+                replicas: 2,
+                escalation: 1,
+                max_rescores: 3,
+                seal_seconds: 20,
+                reveal_seconds: 10,
+            },
+            at,
+        },
+    }
+}
+
+pub(crate) fn node(n: u8) -> Keypair {
+    Keypair::from_secret([100 + n; 32])
+}
+
+fn host() -> Host {
+    Host {
+        device: DeviceClass("cpu".parse().unwrap()),
+        processor: note("processor"),
+        fingerprint: note("fingerprint"),
+    }
+}
+
+pub(crate) fn enrollment(n: u8, at: Timestamp) -> Vec<u8> {
+    let operator = Keypair::from_secret([200 + n; 32]);
+    let record = Enrollment {
+        origin: origin(),
+        node: node(n).node_id(),
+        operator: operator.public(),
+        name: format!("operator-{n}").parse().unwrap(),
+        host: host(),
+        at,
+    };
+    Record::Enrollment(record).sign(&[&operator, &node(n)]).unwrap().bytes().to_vec()
+}
+
+/// A desk with three enrolled nodes and a campaign.
+fn desk() -> Desk {
+    let genesis = keys().genesis(origin(), START).unwrap();
+    let mut desk = Desk::new(History::begin(&genesis).unwrap(), keys()).unwrap();
+    for n in 1..=3 {
+        desk.submit(&enrollment(n, START), START).unwrap();
+    }
+    desk.publish(publication(START)).unwrap();
+    desk
+}
+
+fn ask(desk: &mut Desk, n: u8, now: Timestamp) -> Option<AttemptId> {
+    desk.work(node(n).node_id(), &WorkRequest { gpu: false }, now).unwrap().attempt
+}
+
+fn outcome(value: f64) -> Outcome {
+    let samples = [-0.01, 0.0, 0.01].map(|d| score(value + d)).to_vec();
+    Outcome::Valid { raw: score(value), samples: Samples::new(samples).unwrap() }
+}
+
+/// A seal and the reveal that opens it.
+fn claim(n: u8, attempt: AttemptId, value: f64, at: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let reveal = Record::Reveal(Reveal::Claim(Claim { attempt, outcome: outcome(value), salt: Salt([n; 32]) }));
+    let reveal = reveal.sign(&[&node(n)]).unwrap();
+    let seal = Record::SealedClaim(SealedClaim {
+        attempt,
+        artifact: ArtifactId(Digest::of(b"artifact")),
+        commitment: Commitment::to(&reveal),
+        usage: Usage::default(),
+        host: host(),
+        at,
+    });
+    (seal.sign(&[&node(n)]).unwrap().bytes().to_vec(), reveal.bytes().to_vec())
+}
+
+fn rescore(n: u8, attempt: AttemptId, value: f64, at: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let predicate = RescorePredicate { outcome: outcome(value), salt: Salt([n; 32]), host: host(), at };
+    let statement = Statement { attempt, artifact: ArtifactId(Digest::of(b"artifact")), predicate };
+    let reveal = Record::Reveal(Reveal::Rescore(statement)).sign(&[&node(n)]).unwrap();
+    let seal = Record::SealedRescore(SealedRescore { attempt, commitment: Commitment::to(&reveal), at });
+    (seal.sign(&[&node(n)]).unwrap().bytes().to_vec(), reveal.bytes().to_vec())
+}
+
+#[test]
+fn an_attempt_goes_from_lease_to_verdict_without_another_word_from_the_coordinator() {
+    let mut desk = desk();
+    let attempt = ask(&mut desk, 1, START).unwrap();
+    let (seal, reveal) = claim(1, attempt, 0.5, START);
+    desk.submit(&seal, START).unwrap();
+    let rescores = [rescore(2, attempt, 0.5, START), rescore(3, attempt, 0.51, START)];
+    for (seal, _) in &rescores {
+        desk.submit(seal, START).unwrap();
+    }
+    for (_, reveal) in &rescores {
+        desk.submit(reveal, START).unwrap();
+    }
+    let (_, records) = desk.submit(&reveal, START).unwrap();
+    let kinds: Vec<_> = records.iter().map(|e| Record::read(e).unwrap().kind()).collect();
+    assert_eq!(kinds, ["reveal", "verdict"]);
+    let verdict = desk.history().attempts()[&attempt].verdict().unwrap();
+    assert_eq!(verdict.decision.name(), "accepted");
+    assert!(desk.active.is_empty());
+}
+
+#[test]
+fn a_node_that_asks_again_gets_the_lease_it_holds() {
+    let mut desk = desk();
+    let first = ask(&mut desk, 1, START);
+    assert!(first.is_some());
+    assert_eq!(ask(&mut desk, 1, START), first);
+    assert_ne!(ask(&mut desk, 2, START), first);
+    assert_eq!(ask(&mut desk, 3, START), None, "the campaign asks for two attempts");
+}
+
+#[test]
+fn a_lease_that_ran_out_is_a_forfeit_and_its_holder_gets_another() {
+    let mut desk = desk();
+    let first = ask(&mut desk, 1, START).unwrap();
+    let late = START.after(Duration::from_secs(16));
+    let second = ask(&mut desk, 1, late).unwrap();
+    assert_ne!(first, second);
+    assert!(matches!(desk.history().attempts()[&first].phase, Phase::Forfeited(_)));
+}
+
+#[test]
+fn a_late_node_cannot_backdate_its_seal() {
+    let mut desk = desk();
+    let attempt = ask(&mut desk, 1, START).unwrap();
+    let (seal, _) = claim(1, attempt, 0.5, START);
+    let refused = desk.submit(&seal, START.after(Duration::from_secs(16)));
+    assert!(matches!(refused, Err(DeskError::Rule(_))));
+}
+
+#[test]
+fn records_dated_in_the_future_are_refused() {
+    let mut desk = desk();
+    let refused = desk.submit(&enrollment(4, START.after(Duration::from_secs(120))), START);
+    assert!(matches!(refused, Err(DeskError::Future { .. })));
+}
+
+#[test]
+fn what_is_in_the_log_may_be_submitted_again() {
+    let mut desk = desk();
+    let size = desk.history().size();
+    let (_, records) = desk.submit(&enrollment(1, START), START).unwrap();
+    assert!(records.is_empty());
+    assert_eq!(desk.history().size(), size);
+}
+
+#[test]
+fn strangers_get_no_work_and_write_no_coordinator_records() {
+    let mut desk = desk();
+    let asked = desk.work(node(9).node_id(), &WorkRequest { gpu: false }, START);
+    assert!(matches!(asked, Err(DeskError::NotEnrolled { .. })));
+    let bundle = publication(START).bundles.remove(0);
+    let forged = Record::Bundle(bundle).sign(&[&node(1)]).unwrap();
+    assert!(matches!(desk.submit(forged.bytes(), START), Err(DeskError::NotYours { kind: "bundle" })));
+}
+
+#[test]
+fn a_desk_rebuilt_from_its_log_goes_on() {
+    let genesis = keys().genesis(origin(), START).unwrap();
+    let mut log = vec![genesis.clone()];
+    let mut desk = Desk::new(History::begin(&genesis).unwrap(), keys()).unwrap();
+    for n in 1..=3 {
+        log.extend(desk.submit(&enrollment(n, START), START).unwrap().1);
+    }
+    log.extend(desk.publish(publication(START)).unwrap().1);
+    let work = desk.work(node(1).node_id(), &WorkRequest { gpu: false }, START).unwrap();
+    log.extend(work.records);
+
+    let history = History::replay(log.iter().map(Envelope::bytes)).unwrap().unwrap();
+    let mut rebuilt = Desk::new(history, keys()).unwrap();
+    assert_eq!(ask(&mut rebuilt, 1, START), work.attempt);
+    let other = Keys::new(Keypair::from_secret([9; 32]));
+    assert!(matches!(Desk::new(rebuilt.history().clone(), other), Err(DeskError::ForeignLog { .. })));
+}

@@ -1,0 +1,343 @@
+//! The ledger's one writer: a thread that owns the log and the desk over it.
+//!
+//! Requests are taken in batches: their records are appended together and made durable once, then
+//! everybody is answered. So an acknowledged record is on disk, and a busy coordinator pays one
+//! disk flush for many records. If an append fails, nobody of the batch is told it succeeded and
+//! the desk is rebuilt from the log.
+
+use std::sync::Arc;
+
+use quorate_core::digest::{AttemptId, CampaignId};
+use quorate_core::history::RuleError;
+use quorate_core::record::Correction;
+use quorate_core::text::{Origin, Timestamp};
+use quorate_core::wire::{MAX_PAGE_BYTES, Page, WorkRequest};
+use quorate_core::{Envelope, History, NodeId};
+use quorate_ledger::{Log, LogError, SignedCheckpoint, SledStore};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::desk::{Desk, DeskError, Keys, Publication};
+use crate::page::page;
+
+/// Requests that may wait. A node asks about once a second, so this is a burst of many nodes; more
+/// is answered by making the asker wait, which slows the network's readers and not the disk.
+const QUEUE: usize = 256;
+
+/// Requests served by one flush.
+const BATCH: usize = 128;
+
+/// Why the scribe could not serve.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ScribeError {
+    /// The desk refused.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// The log could not be written or read.
+    #[error("the ledger cannot be used")]
+    Log(#[from] LogError),
+    /// The log's content breaks the rules.
+    #[error("entry {index} of the ledger breaks the rules: restore the ledger from a follower")]
+    Broken {
+        /// The first bad entry.
+        index: u64,
+        /// What is wrong with it.
+        source: Box<RuleError>,
+    },
+    /// The batch's append failed; the sender may try again.
+    #[error("the ledger could not be written, nothing was recorded: {0}")]
+    NotRecorded(String),
+    /// The scribe has ended.
+    #[error("the coordinator is shutting down")]
+    Gone,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, ScribeError>>;
+
+enum Ask {
+    Submit { envelope: Vec<u8>, answer: Answer<u64> },
+    Work { node: NodeId, request: WorkRequest, answer: Answer<Option<AttemptId>> },
+    Publish { publication: Box<Publication>, answer: Answer<CampaignId> },
+    Correct { correction: Correction, answer: Answer<u64> },
+    Page { from: u64, answer: Answer<Page> },
+    View { answer: Answer<Arc<History>> },
+    Tick,
+}
+
+/// The log's head, as announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Number of entries.
+    pub size: u64,
+    /// The signed checkpoint.
+    pub checkpoint: Vec<u8>,
+}
+
+/// A way to ask the scribe. Cheap to clone; the scribe ends when all are dropped.
+#[derive(Debug, Clone)]
+pub struct Scribe {
+    asks: mpsc::Sender<Ask>,
+    head: watch::Receiver<Head>,
+}
+
+/// Opens the log that the scribe writes.
+pub type OpenLog = Box<dyn Fn() -> Result<Log<SledStore>, LogError> + Send>;
+
+/// Says how the scribe ended: well when nobody asks any more, or with what stopped it.
+pub type Ended = oneshot::Receiver<Result<(), ScribeError>>;
+
+/// Tells the time. Handed in, so that tests own it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+impl Scribe {
+    /// Opens the log, beginning it if it is empty, and starts the thread. `open` is called again
+    /// after a failed append, since what a failed write left on disk is known only then.
+    ///
+    /// # Errors
+    /// Where the log's content is not what the rules allow, or is another coordinator's.
+    pub fn start(open: OpenLog, keys: Keys, origin: Origin, clock: Clock) -> Result<(Self, Ended), ScribeError> {
+        let worker = Worker::take_up(open()?, &keys, &origin, &clock)?;
+        let (asks, mut inbox) = mpsc::channel(QUEUE);
+        let (announce, head) = watch::channel(worker.head());
+        let (end, ended) = oneshot::channel();
+        let work = move || {
+            let take_up = || Worker::take_up(open()?, &keys, &origin, &clock);
+            let _ = end.send(serve_all(worker, &mut inbox, &announce, take_up));
+        };
+        std::thread::Builder::new()
+            .name("scribe".to_owned())
+            .spawn(work)
+            .map_err(|error| ScribeError::NotRecorded(error.to_string()))?;
+        Ok((Self { asks, head }, ended))
+    }
+
+    /// Records a node's or operator's envelope; its index in the log.
+    ///
+    /// # Errors
+    /// Where the rules forbid it or the disk does.
+    pub async fn submit(&self, envelope: Vec<u8>) -> Result<u64, ScribeError> {
+        self.ask(|answer| Ask::Submit { envelope, answer }).await
+    }
+
+    /// The attempt that `node` holds, or a new lease, if there is one.
+    ///
+    /// # Errors
+    /// Where the node is not enrolled.
+    pub async fn work(&self, node: NodeId, request: WorkRequest) -> Result<Option<AttemptId>, ScribeError> {
+        self.ask(|answer| Ask::Work { node, request, answer }).await
+    }
+
+    /// Publishes a campaign.
+    ///
+    /// # Errors
+    /// Where the rules forbid it.
+    pub async fn publish(&self, publication: Publication) -> Result<CampaignId, ScribeError> {
+        let publication = Box::new(publication);
+        self.ask(|answer| Ask::Publish { publication, answer }).await
+    }
+
+    /// Withdraws a row.
+    ///
+    /// # Errors
+    /// Where the correction names no verdict.
+    pub async fn correct(&self, correction: Correction) -> Result<u64, ScribeError> {
+        self.ask(|answer| Ask::Correct { correction, answer }).await
+    }
+
+    /// A page of the log.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub async fn page(&self, from: u64) -> Result<Page, ScribeError> {
+        self.ask(|answer| Ask::Page { from, answer }).await
+    }
+
+    /// What the log comes to.
+    ///
+    /// # Errors
+    /// Where the scribe has ended.
+    pub async fn view(&self) -> Result<Arc<History>, ScribeError> {
+        self.ask(|answer| Ask::View { answer }).await
+    }
+
+    /// Does what is due by the clock.
+    ///
+    /// # Errors
+    /// Where the scribe has ended.
+    pub async fn tick(&self) -> Result<(), ScribeError> {
+        self.asks.send(Ask::Tick).await.map_err(|_| ScribeError::Gone)
+    }
+
+    /// The log's head as it grows.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
+    async fn ask<T>(&self, make: impl FnOnce(Answer<T>) -> Ask) -> Result<T, ScribeError> {
+        let (answer, wait) = oneshot::channel();
+        self.asks.send(make(answer)).await.map_err(|_| ScribeError::Gone)?;
+        wait.await.map_err(|_| ScribeError::Gone)?
+    }
+}
+
+/// An answer that is given once the batch is durable.
+type Pending = Box<dyn FnOnce(Result<(), String>, &History) + Send>;
+
+struct Worker {
+    log: Log<SledStore>,
+    desk: Desk,
+    keys: Keys,
+    clock: Clock,
+}
+
+impl Worker {
+    fn take_up(
+        mut log: Log<SledStore>,
+        keys: &Keys,
+        origin: &Origin,
+        clock: &Clock,
+    ) -> Result<Self, ScribeError> {
+        if log.size() == 0 {
+            let genesis = keys.genesis(origin.clone(), clock()).map_err(DeskError::from)?;
+            append(&mut log, keys, &[genesis])?;
+        }
+        let desk = Desk::new(replay(&log)?, keys.clone())?;
+        if log.checkpoint().is_none_or(|checkpoint| checkpoint.size() < log.size()) {
+            log.sign_checkpoint(keys.signing())?;
+        }
+        Ok(Self { log, desk, keys: keys.clone(), clock: Arc::clone(clock) })
+    }
+
+    /// Serves until nobody asks any more (true) or an append fails (false).
+    fn run(&mut self, inbox: &mut mpsc::Receiver<Ask>, announce: &watch::Sender<Head>) -> bool {
+        while let Some(first) = inbox.blocking_recv() {
+            let (mut records, mut pending) = (Vec::new(), Vec::new());
+            self.serve(first, &mut records, &mut pending);
+            while pending.len() < BATCH {
+                let Ok(next) = inbox.try_recv() else { break };
+                self.serve(next, &mut records, &mut pending);
+            }
+            let outcome = if records.is_empty() { Ok(()) } else { append(&mut self.log, &self.keys, &records) };
+            let outcome = outcome.map_err(|error| {
+                tracing::error!(error = &error as &dyn std::error::Error, "the ledger could not be written");
+                error.to_string()
+            });
+            for answer in pending {
+                answer(outcome.clone(), self.desk.history());
+            }
+            if outcome.is_err() {
+                return false;
+            }
+            if !records.is_empty() {
+                announce.send_replace(self.head());
+            }
+        }
+        true
+    }
+
+    fn serve(&mut self, ask: Ask, records: &mut Vec<Envelope>, pending: &mut Vec<Pending>) {
+        let now = (self.clock)();
+        match ask {
+            Ask::Submit { envelope, answer } => {
+                let made = self.desk.submit(&envelope, now).map(|(own, made)| (own.id(), made));
+                hold(made, answer, records, pending, |id, history| history.position(&id).unwrap_or(0));
+            }
+            Ask::Work { node, request, answer } => {
+                let made = self.desk.work(node, &request, now).map(|work| (work.attempt, work.records));
+                hold(made, answer, records, pending, |attempt, _| attempt);
+            }
+            Ask::Publish { publication, answer } => {
+                hold(self.desk.publish(*publication), answer, records, pending, |id, _| id);
+            }
+            Ask::Correct { correction, answer } => {
+                let made = self.desk.correct(correction).map(|own| (own.id(), vec![own]));
+                hold(made, answer, records, pending, |id, history| history.position(&id).unwrap_or(0));
+            }
+            Ask::Tick => match self.desk.tick(now) {
+                Ok(made) => records.extend(made),
+                Err(error) => tracing::error!(%error, "what is due could not be recorded"),
+            },
+            // Readers see only what is durable: records of this batch are not in the log yet, and
+            // the view is taken when they are.
+            Ask::Page { from, answer } => {
+                let _ = answer.send(page(&self.log, from).map_err(ScribeError::from));
+            }
+            Ask::View { answer } => pending.push(Box::new(move |outcome, history| {
+                let view = outcome.map(|()| Arc::new(history.clone()));
+                let _ = answer.send(view.map_err(ScribeError::NotRecorded));
+            })),
+        }
+    }
+
+    fn head(&self) -> Head {
+        let checkpoint = self.log.checkpoint();
+        Head {
+            size: checkpoint.map_or(0, SignedCheckpoint::size),
+            checkpoint: checkpoint.map(|c| c.as_bytes().to_vec()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Serves until nobody asks any more, with a new worker after each failed append. The log is closed
+/// when this returns.
+fn serve_all(
+    mut worker: Worker,
+    inbox: &mut mpsc::Receiver<Ask>,
+    announce: &watch::Sender<Head>,
+    take_up: impl Fn() -> Result<Worker, ScribeError>,
+) -> Result<(), ScribeError> {
+    while !worker.run(inbox, announce) {
+        drop(worker);
+        worker = take_up()?;
+    }
+    Ok(())
+}
+
+/// Takes up what the desk made; the answer waits for the batch.
+fn hold<A: Send + 'static, T: Send + 'static>(
+    made: Result<(A, Vec<Envelope>), DeskError>,
+    answer: Answer<T>,
+    records: &mut Vec<Envelope>,
+    pending: &mut Vec<Pending>,
+    finish: impl FnOnce(A, &History) -> T + Send + 'static,
+) {
+    match made {
+        Err(error) => {
+            let _ = answer.send(Err(error.into()));
+        }
+        Ok((own, made)) => {
+            records.extend(made);
+            pending.push(Box::new(move |outcome, history| {
+                let result = outcome.map(|()| finish(own, history));
+                let _ = answer.send(result.map_err(ScribeError::NotRecorded));
+            }));
+        }
+    }
+}
+
+fn append(log: &mut Log<SledStore>, keys: &Keys, records: &[Envelope]) -> Result<(), LogError> {
+    let entries: Vec<&[u8]> = records.iter().map(Envelope::bytes).collect();
+    log.append_batch(&entries)?;
+    log.sign_checkpoint(keys.signing())?;
+    Ok(())
+}
+
+fn replay(log: &Log<SledStore>) -> Result<History, ScribeError> {
+    let mut history = None;
+    let mut from = 0;
+    while from < log.size() {
+        for bytes in log.entries(from..u64::MAX, MAX_PAGE_BYTES)? {
+            let applied = Envelope::decode(&bytes)
+                .map_err(|error| RuleError::Record(error.into()))
+                .and_then(|envelope| History::extend(&mut history, &envelope));
+            applied.map_err(|source| ScribeError::Broken { index: from, source: Box::new(source) })?;
+            from += 1;
+        }
+    }
+    history.ok_or_else(|| ScribeError::Broken { index: 0, source: Box::new(RuleError::Genesis) })
+}
+
+#[cfg(test)]
+mod tests;
