@@ -132,9 +132,11 @@ pub struct TaskSpec {
     pub attempt: Limits,
     /// Limits of a scoring.
     pub scoring: Limits,
-    /// The scorer's command; `{seed}` stands for the scoring seed.
+    /// The scorer's command; `{seed-file}` stands for the path of a file that holds the scoring seed,
+    /// `{seed}` for the seed itself. A command line can be read by what the scorer runs, a file that it
+    /// removes first cannot.
     pub scorer: Vec<Note>,
-    /// The command an agent may call to score itself, if any; `{seed}` as above.
+    /// The command an agent may call to score itself, if any; `{seed}` is for the agent to choose.
     pub self_score: Option<Vec<Note>>,
     /// Nominal raw scores of start and reference. A scorer that calibrates measures its own.
     pub scale: Scale,

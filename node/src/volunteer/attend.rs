@@ -1,0 +1,118 @@
+//! Following one log and doing what it asks at once: enroll, reveal, send again, give up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_core::History;
+use quorate_core::history::AssignedState;
+use quorate_core::record::ForfeitReason;
+use quorate_core::text::Note;
+use rand::RngExt as _;
+
+use super::{LOOK_ROUND, Volunteer, WorkError, with_causes};
+use crate::clock::now;
+use crate::duties::{leases, must_enroll, reveals};
+use crate::follower::Follower;
+use crate::journal::Part;
+
+impl Volunteer {
+    /// Follows a log until stopped.
+    pub(super) async fn attend(self, follower: Follower) {
+        while !self.stop.is_cancelled() {
+            let step = async {
+                let before = follower.history().map_or(0, |history| history.size());
+                let size = follower.sync().await?;
+                if let Some(history) = follower.history() {
+                    self.discharge(&follower, &history).await?;
+                }
+                if size != before {
+                    self.wake.notify_waiters();
+                }
+                Ok::<(), WorkError>(())
+            };
+            match step.await {
+                Ok(()) => {}
+                Err(WorkError::Follow(error)) if error.is_passing() => {
+                    tracing::warn!(error = with_causes(&error), "waiting for the coordinator");
+                }
+                Err(error) => tracing::error!(error = with_causes(&error), "this log cannot be followed now"),
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Waits for news, or a while. Nodes that were started together do not ask together.
+    pub(super) async fn pause(&self) {
+        let jitter = Duration::from_millis(rand::rng().random_range(0..500));
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.wake.notified() => {}
+            () = tokio::time::sleep(LOOK_ROUND + jitter) => {}
+        }
+    }
+
+    async fn discharge(&self, follower: &Follower, history: &Arc<History>) -> Result<(), WorkError> {
+        let (coordinator, me) = (follower.coordinator(), self.me());
+        if must_enroll(history, me) {
+            let envelope = self.signer.enroll(history.coordinator().origin.clone(), now())?;
+            self.submit(coordinator, "enrollment", &envelope).await?;
+        }
+        for attempt in leases(history, me) {
+            if self.is_running(attempt) {
+                continue;
+            }
+            let known = self
+                .with_journal(move |journal| {
+                    Ok((journal.has_begun(attempt)?, journal.sealed(attempt, Part::Executor)?))
+                })
+                .await?;
+            match known {
+                (_, Some(sealed)) => {
+                    self.report(self.submit_bytes(coordinator, "sealed claim", sealed.seal.into_bytes()).await);
+                }
+                (true, None) => {
+                    let note = Note::lossy("the node was stopped while the attempt ran");
+                    let envelope = self.signer.forfeit(attempt, ForfeitReason::Abandoned { note }, now())?;
+                    self.report(self.submit(coordinator, "forfeit", &envelope).await);
+                }
+                (false, None) => {}
+            }
+        }
+        for (attempt, part) in reveals(history, me) {
+            let sealed = self.with_journal(move |journal| journal.sealed(attempt, part)).await?;
+            match sealed {
+                Some(sealed) => {
+                    self.report(self.submit_bytes(coordinator, "reveal", sealed.reveal.into_bytes()).await);
+                }
+                None => tracing::error!(%attempt, "this node's journal lacks what it sealed"),
+            }
+        }
+        self.send_seals_again(follower, history).await
+    }
+
+    /// Seals that were kept but are not in the log: the node was killed, or the answer was lost.
+    async fn send_seals_again(&self, follower: &Follower, history: &Arc<History>) -> Result<(), WorkError> {
+        for (id, attempt) in history.attempts() {
+            let waiting = attempt.verdict().is_none()
+                && attempt.proceedings().is_some_and(|p| {
+                    p.live().any(|a| a.node == self.me() && a.state == AssignedState::Waiting)
+                });
+            if !waiting || self.is_running(*id) {
+                continue;
+            }
+            let id = *id;
+            if let Some(sealed) = self.with_journal(move |j| j.sealed(id, Part::Verifier)).await? {
+                let sent = self.submit_bytes(follower.coordinator(), "sealed rescore", sealed.seal.into_bytes()).await;
+                self.report(sent);
+            }
+        }
+        Ok(())
+    }
+
+    /// One refused record must not keep the others from being sent.
+    pub(super) fn report(&self, result: Result<(), WorkError>) {
+        if let Err(error) = result {
+            tracing::warn!(node = %self.me().short(), error = with_causes(&error), "a record was not accepted");
+        }
+    }
+}
