@@ -55,7 +55,9 @@ pub enum DeskError {
         node: NodeId,
     },
     /// A log cannot be written with another key than it began with.
-    #[error("this log belongs to coordinator key {log}, but the key at hand is {key}: use the home that holds that key")]
+    #[error(
+        "this log belongs to coordinator key {log}, but the key at hand is {key}: use the home that holds that key"
+    )]
     ForeignLog {
         /// The key in the first entry.
         log: String,
@@ -91,7 +93,10 @@ impl Keys {
     #[must_use]
     pub fn new(signing: Keypair) -> Self {
         let seed = Digest::derive("quorate 2026-11 vrf key v1", &[&signing.secret()]);
-        Self { signing, vrf: VrfSecret::from_seed(*seed.as_bytes()) }
+        Self {
+            signing,
+            vrf: VrfSecret::from_seed(*seed.as_bytes()),
+        }
     }
 
     /// The key that signs records and checkpoints.
@@ -150,7 +155,10 @@ impl Desk {
     pub fn new(history: History, keys: Keys) -> Result<Self, DeskError> {
         let (log, key) = (history.coordinator().key, keys.signing.public());
         if log != key {
-            return Err(DeskError::ForeignLog { log: log.to_string(), key: key.to_string() });
+            return Err(DeskError::ForeignLog {
+                log: log.to_string(),
+                key: key.to_string(),
+            });
         }
         let active = history
             .attempts()
@@ -158,7 +166,11 @@ impl Desk {
             .filter(|(_, attempt)| matches!(attempt.phase, Phase::Leased | Phase::Verifying(_)))
             .map(|(id, _)| *id)
             .collect();
-        Ok(Self { history, keys, active })
+        Ok(Self {
+            history,
+            keys,
+            active,
+        })
     }
 
     /// What the log comes to.
@@ -213,11 +225,22 @@ impl Desk {
         if let Some(held) = self.held_by(node) {
             records = self.advance(held, now)?;
             if records.is_empty() {
-                return Ok(Work { attempt: Some(held), records });
+                return Ok(Work {
+                    attempt: Some(held),
+                    records,
+                });
             }
         }
-        let Some(slot) = self.history.open_slots().into_iter().find(|slot| self.suits(slot, request)) else {
-            return Ok(Work { attempt: None, records });
+        let Some(slot) = self
+            .history
+            .open_slots()
+            .into_iter()
+            .find(|slot| self.suits(slot, request))
+        else {
+            return Ok(Work {
+                attempt: None,
+                records,
+            });
         };
         let envelope = self.apply(Record::Lease(Lease {
             campaign: slot.campaign,
@@ -231,7 +254,10 @@ impl Desk {
         let attempt = AttemptId(envelope.id().0);
         self.active.insert(attempt);
         records.push(envelope);
-        Ok(Work { attempt: Some(attempt), records })
+        Ok(Work {
+            attempt: Some(attempt),
+            records,
+        })
     }
 
     /// Everything that is due at `now`: forfeits, assignments, verdicts.
@@ -286,12 +312,16 @@ impl Desk {
     fn advance(&mut self, id: AttemptId, now: Timestamp) -> Result<Vec<Envelope>, DeskError> {
         let mut records = Vec::new();
         loop {
-            let step = self.history.next_step(id, now, |p| self.keys.vrf.output(&p.draw_input()));
+            let step = self
+                .history
+                .next_step(id, now, |p| self.keys.vrf.output(&p.draw_input()));
             let record = match step {
                 Step::Wait => break,
-                Step::Forfeit => {
-                    Record::Forfeit(Forfeit { attempt: id, reason: ForfeitReason::DeadlinePassed, at: now })
-                }
+                Step::Forfeit => Record::Forfeit(Forfeit {
+                    attempt: id,
+                    reason: ForfeitReason::DeadlinePassed,
+                    at: now,
+                }),
                 Step::Assign(plan) => Record::Assignment(self.assignment(id, plan, now)),
                 Step::Conclude(verdict) => Record::Verdict(Verdict { at: now, ..verdict }),
             };
@@ -337,8 +367,16 @@ impl Desk {
 
     /// Time budget and grace: from lease to deadline.
     fn allowance(&self, slot: &Slot) -> Duration {
-        let budget = self.history.bundles().get(&slot.bundle).map_or(0, |spec| spec.attempt.seconds);
-        let grace = self.history.campaigns().get(&slot.campaign).map_or(0, |c| c.terms.grace_seconds);
+        let budget = self
+            .history
+            .bundles()
+            .get(&slot.bundle)
+            .map_or(0, |spec| spec.attempt.seconds);
+        let grace = self
+            .history
+            .campaigns()
+            .get(&slot.campaign)
+            .map_or(0, |c| c.terms.grace_seconds);
         Duration::from_secs(u64::from(budget) + u64::from(grace))
     }
 }

@@ -17,11 +17,17 @@ use quorate_network::{BulkStream, Handle, StreamError};
 use tokio_util::task::TaskTracker;
 
 /// The most one artifact may have. A `full` tier's model weights are the largest thing carried.
-pub const ARTIFACT_BOUND: Limits = Limits { files: 20_000, bytes: 64 << 30 };
+pub const ARTIFACT_BOUND: Limits = Limits {
+    files: 20_000,
+    bytes: 64 << 30,
+};
 
 /// What one stream may ask for. A stream serves one fetch of one artifact.
-const SERVE: ServeLimits =
-    ServeLimits { requests: 100_000, bytes: 64 << 30, patience: Duration::from_secs(30) };
+const SERVE: ServeLimits = ServeLimits {
+    requests: 100_000,
+    bytes: 64 << 30,
+    patience: Duration::from_secs(30),
+};
 
 /// How long a sender of false bytes is not spoken to.
 const CORRUPT_BAN: Duration = Duration::from_secs(3600);
@@ -87,8 +93,11 @@ impl Exchange {
             let mut providers = likely.to_vec();
             providers.extend(self.network.providers(id.0).await.unwrap_or_default());
             providers.retain(|provider| *provider != self.network.local_id());
-            let fetcher =
-                Fetcher::new(Arc::clone(&self.store), Streams(self.network.clone()), FetchOptions::default());
+            let fetcher = Fetcher::new(
+                Arc::clone(&self.store),
+                Streams(self.network.clone()),
+                FetchOptions::default(),
+            );
             let report = fetcher.fetch(id, &providers, ARTIFACT_BOUND, &|_| {}).await;
             for outcome in &report.outcomes {
                 self.blame(id, outcome).await;
@@ -108,7 +117,10 @@ impl Exchange {
         let Some(fault) = &outcome.fault else { return };
         tracing::warn!(%id, provider = %outcome.provider, %fault, "a provider failed");
         if fault.is_dishonest() {
-            let _ = self.network.ban(outcome.provider, CORRUPT_BAN, fault.to_string()).await;
+            let _ = self
+                .network
+                .ban(outcome.provider, CORRUPT_BAN, fault.to_string())
+                .await;
         }
     }
 }

@@ -16,7 +16,14 @@ pub fn page<S: Store>(log: &Log<S>, from: u64) -> Result<Page, LogError> {
     let proof = if entries.is_empty() || end >= size {
         Vec::new()
     } else {
-        log.consistency_proof(end, size)?.iter().map(|hash| *hash.as_bytes()).collect()
+        log.consistency_proof(end, size)?
+            .iter()
+            .map(|hash| *hash.as_bytes())
+            .collect()
     };
-    Ok(Page { entries, checkpoint: head.map(|c| c.as_bytes().to_vec()).unwrap_or_default(), proof })
+    Ok(Page {
+        entries,
+        checkpoint: head.map(|c| c.as_bytes().to_vec()).unwrap_or_default(),
+        proof,
+    })
 }

@@ -3,9 +3,11 @@
 //! Requests are taken in batches: their records are appended together and made durable once, then
 //! everybody is answered. So an acknowledged record is on disk, and a busy coordinator pays one
 //! disk flush for many records. If an append fails, nobody of the batch is told it succeeded and
-//! the desk is rebuilt from the log.
+//! the desk is rebuilt from the log. On a full disk the log is still read, and written again as soon
+//! as there is room.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use quorate_core::digest::{AttemptId, CampaignId};
 use quorate_core::history::RuleError;
@@ -19,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::desk::{Desk, DeskError, Keys, Publication};
 use crate::page::page;
+use crate::service::with_causes;
 
 /// Requests that may wait. A node asks about once a second, so this is a burst of many nodes; more
 /// is answered by making the asker wait, which slows the network's readers and not the disk.
@@ -26,6 +29,10 @@ const QUEUE: usize = 256;
 
 /// Requests served by one flush.
 const BATCH: usize = 128;
+
+/// How long the log is only read after it could not be written. A full disk stays full for a while,
+/// and before each new try the whole log is read.
+const REST: Duration = Duration::from_secs(2);
 
 /// Why the scribe could not serve.
 #[derive(Debug, Error)]
@@ -45,8 +52,8 @@ pub enum ScribeError {
         /// What is wrong with it.
         source: Box<RuleError>,
     },
-    /// The batch's append failed; the sender may try again.
-    #[error("the ledger could not be written, nothing was recorded: {0}")]
+    /// The batch's append failed. A record may be in the log all the same; sending it again is safe.
+    #[error("the ledger could not be written; send it again later: {0}")]
     NotRecorded(String),
     /// The scribe has ended.
     #[error("the coordinator is shutting down")]
@@ -56,12 +63,30 @@ pub enum ScribeError {
 type Answer<T> = oneshot::Sender<Result<T, ScribeError>>;
 
 enum Ask {
-    Submit { envelope: Vec<u8>, answer: Answer<u64> },
-    Work { node: NodeId, request: WorkRequest, answer: Answer<Option<AttemptId>> },
-    Publish { publication: Box<Publication>, answer: Answer<CampaignId> },
-    Correct { correction: Correction, answer: Answer<u64> },
-    Page { from: u64, answer: Answer<Page> },
-    View { answer: Answer<Arc<History>> },
+    Submit {
+        envelope: Vec<u8>,
+        answer: Answer<u64>,
+    },
+    Work {
+        node: NodeId,
+        request: WorkRequest,
+        answer: Answer<Option<AttemptId>>,
+    },
+    Publish {
+        publication: Box<Publication>,
+        answer: Answer<CampaignId>,
+    },
+    Correct {
+        correction: Correction,
+        answer: Answer<u64>,
+    },
+    Page {
+        from: u64,
+        answer: Answer<Page>,
+    },
+    View {
+        answer: Answer<Arc<History>>,
+    },
     Tick,
 }
 
@@ -96,7 +121,12 @@ impl Scribe {
     ///
     /// # Errors
     /// Where the log's content is not what the rules allow, or is another coordinator's.
-    pub fn start(open: OpenLog, keys: Keys, origin: Origin, clock: Clock) -> Result<(Self, Ended), ScribeError> {
+    pub fn start(
+        open: OpenLog,
+        keys: Keys,
+        origin: Origin,
+        clock: Clock,
+    ) -> Result<(Self, Ended), ScribeError> {
         let worker = Worker::take_up(open()?, &keys, &origin, &clock)?;
         let (asks, mut inbox) = mpsc::channel(QUEUE);
         let (announce, head) = watch::channel(worker.head());
@@ -125,7 +155,12 @@ impl Scribe {
     /// # Errors
     /// Where the node is not enrolled.
     pub async fn work(&self, node: NodeId, request: WorkRequest) -> Result<Option<AttemptId>, ScribeError> {
-        self.ask(|answer| Ask::Work { node, request, answer }).await
+        self.ask(|answer| Ask::Work {
+            node,
+            request,
+            answer,
+        })
+        .await
     }
 
     /// Publishes a campaign.
@@ -177,7 +212,10 @@ impl Scribe {
 
     async fn ask<T>(&self, make: impl FnOnce(Answer<T>) -> Ask) -> Result<T, ScribeError> {
         let (answer, wait) = oneshot::channel();
-        self.asks.send(make(answer)).await.map_err(|_| ScribeError::Gone)?;
+        self.asks
+            .send(make(answer))
+            .await
+            .map_err(|_| ScribeError::Gone)?;
         wait.await.map_err(|_| ScribeError::Gone)?
     }
 }
@@ -190,6 +228,8 @@ struct Worker {
     desk: Desk,
     keys: Keys,
     clock: Clock,
+    /// Until when nothing is written, and why.
+    resting: Option<(Instant, String)>,
 }
 
 impl Worker {
@@ -204,14 +244,37 @@ impl Worker {
             append(&mut log, keys, &[genesis])?;
         }
         let desk = Desk::new(replay(&log)?, keys.clone())?;
-        if log.checkpoint().is_none_or(|checkpoint| checkpoint.size() < log.size()) {
-            log.sign_checkpoint(keys.signing())?;
+        let mut worker = Self {
+            log,
+            desk,
+            keys: keys.clone(),
+            clock: Arc::clone(clock),
+            resting: None,
+        };
+        if worker.is_behind()
+            && let Err(error) = append(&mut worker.log, keys, &[])
+        {
+            // What is signed already can be read on a full disk.
+            if worker.log.checkpoint().is_none() {
+                return Err(error.into());
+            }
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the ledger can only be read"
+            );
         }
-        Ok(Self { log, desk, keys: keys.clone(), clock: Arc::clone(clock) })
+        Ok(worker)
     }
 
-    /// Serves until nobody asks any more (true) or an append fails (false).
-    fn run(&mut self, inbox: &mut mpsc::Receiver<Ask>, announce: &watch::Sender<Head>) -> bool {
+    /// Whether there are entries that no checkpoint signs yet.
+    fn is_behind(&self) -> bool {
+        self.log
+            .checkpoint()
+            .is_none_or(|checkpoint| checkpoint.size() < self.log.size())
+    }
+
+    /// Serves until nobody asks any more, or says why an append failed.
+    fn run(&mut self, inbox: &mut mpsc::Receiver<Ask>, announce: &watch::Sender<Head>) -> Result<(), String> {
         while let Some(first) = inbox.blocking_recv() {
             let (mut records, mut pending) = (Vec::new(), Vec::new());
             self.serve(first, &mut records, &mut pending);
@@ -219,41 +282,90 @@ impl Worker {
                 let Ok(next) = inbox.try_recv() else { break };
                 self.serve(next, &mut records, &mut pending);
             }
-            let outcome = if records.is_empty() { Ok(()) } else { append(&mut self.log, &self.keys, &records) };
+            let nothing_due = records.is_empty() && (self.resting.is_some() || !self.is_behind());
+            let outcome = if nothing_due {
+                Ok(())
+            } else {
+                append(&mut self.log, &self.keys, &records)
+            };
             let outcome = outcome.map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "the ledger could not be written");
-                error.to_string()
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the ledger could not be written"
+                );
+                with_causes(&error)
             });
             for answer in pending {
                 answer(outcome.clone(), self.desk.history());
             }
-            if outcome.is_err() {
-                return false;
-            }
-            if !records.is_empty() {
-                announce.send_replace(self.head());
-            }
+            outcome?;
+            let head = self.head();
+            announce.send_if_modified(|last| std::mem::replace(last, head.clone()) != head);
         }
-        true
+        Ok(())
+    }
+
+    /// Refuses what would be written while the log rests; gives back what can be served.
+    fn unless_resting(&mut self, ask: Ask) -> Option<Ask> {
+        let Some((until, reason)) = &self.resting else {
+            return Some(ask);
+        };
+        if Instant::now() >= *until {
+            self.resting = None;
+            return Some(ask);
+        }
+        let refusal = ScribeError::NotRecorded(reason.clone());
+        match ask {
+            Ask::Submit { answer, .. } => drop(answer.send(Err(refusal))),
+            Ask::Work { answer, .. } => drop(answer.send(Err(refusal))),
+            Ask::Publish { answer, .. } => drop(answer.send(Err(refusal))),
+            Ask::Correct { answer, .. } => drop(answer.send(Err(refusal))),
+            Ask::Tick => {}
+            Ask::Page { .. } | Ask::View { .. } => return Some(ask),
+        }
+        None
     }
 
     fn serve(&mut self, ask: Ask, records: &mut Vec<Envelope>, pending: &mut Vec<Pending>) {
+        let Some(ask) = self.unless_resting(ask) else {
+            return;
+        };
         let now = (self.clock)();
         match ask {
             Ask::Submit { envelope, answer } => {
-                let made = self.desk.submit(&envelope, now).map(|(own, made)| (own.id(), made));
-                hold(made, answer, records, pending, |id, history| history.position(&id).unwrap_or(0));
+                let made = self
+                    .desk
+                    .submit(&envelope, now)
+                    .map(|(own, made)| (own.id(), made));
+                hold(made, answer, records, pending, |id, history| {
+                    history.position(&id).unwrap_or(0)
+                });
             }
-            Ask::Work { node, request, answer } => {
-                let made = self.desk.work(node, &request, now).map(|work| (work.attempt, work.records));
+            Ask::Work {
+                node,
+                request,
+                answer,
+            } => {
+                let made = self
+                    .desk
+                    .work(node, &request, now)
+                    .map(|work| (work.attempt, work.records));
                 hold(made, answer, records, pending, |attempt, _| attempt);
             }
             Ask::Publish { publication, answer } => {
-                hold(self.desk.publish(*publication), answer, records, pending, |id, _| id);
+                hold(
+                    self.desk.publish(*publication),
+                    answer,
+                    records,
+                    pending,
+                    |id, _| id,
+                );
             }
             Ask::Correct { correction, answer } => {
                 let made = self.desk.correct(correction).map(|own| (own.id(), vec![own]));
-                hold(made, answer, records, pending, |id, history| history.position(&id).unwrap_or(0));
+                hold(made, answer, records, pending, |id, history| {
+                    history.position(&id).unwrap_or(0)
+                });
             }
             Ask::Tick => match self.desk.tick(now) {
                 Ok(made) => records.extend(made),
@@ -288,9 +400,10 @@ fn serve_all(
     announce: &watch::Sender<Head>,
     take_up: impl Fn() -> Result<Worker, ScribeError>,
 ) -> Result<(), ScribeError> {
-    while !worker.run(inbox, announce) {
+    while let Err(reason) = worker.run(inbox, announce) {
         drop(worker);
         worker = take_up()?;
+        worker.resting = Some((Instant::now() + REST, reason));
     }
     Ok(())
 }
@@ -332,11 +445,17 @@ fn replay(log: &Log<SledStore>) -> Result<History, ScribeError> {
             let applied = Envelope::decode(&bytes)
                 .map_err(|error| RuleError::Record(error.into()))
                 .and_then(|envelope| History::extend(&mut history, &envelope));
-            applied.map_err(|source| ScribeError::Broken { index: from, source: Box::new(source) })?;
+            applied.map_err(|source| ScribeError::Broken {
+                index: from,
+                source: Box::new(source),
+            })?;
             from += 1;
         }
     }
-    history.ok_or_else(|| ScribeError::Broken { index: 0, source: Box::new(RuleError::Genesis) })
+    history.ok_or_else(|| ScribeError::Broken {
+        index: 0,
+        source: Box::new(RuleError::Genesis),
+    })
 }
 
 #[cfg(test)]

@@ -77,10 +77,14 @@ async fn serve_artifacts(exchange: Exchange) {
 /// Answers one request.
 async fn answer(scribe: &Scribe, from: NodeId, bytes: &[u8], reply: Reply) {
     let response = match Request::decode(bytes) {
-        Err(error) => Response::Refused { reason: error.to_string() },
+        Err(error) => Response::Refused {
+            reason: error.to_string(),
+        },
         Ok(request) => serve(scribe, from, request).await.unwrap_or_else(|error| {
             tracing::debug!(%from, %error, "request refused");
-            Response::Refused { reason: with_causes(&error) }
+            Response::Refused {
+                reason: with_causes(&error),
+            }
         }),
     };
     match response.encode() {
@@ -94,17 +98,21 @@ async fn answer(scribe: &Scribe, from: NodeId, bytes: &[u8], reply: Reply) {
 async fn serve(scribe: &Scribe, from: NodeId, request: Request) -> Result<Response, ScribeError> {
     Ok(match request {
         Request::Log { from } => Response::Page(scribe.page(from).await?),
-        Request::Submit { envelope } => Response::Appended { index: scribe.submit(envelope).await? },
+        Request::Submit { envelope } => Response::Appended {
+            index: scribe.submit(envelope).await?,
+        },
         Request::Work(work) => match scribe.work(from, work).await? {
             Some(attempt) => Response::Leased { attempt },
             None => Response::Idle,
         },
-        _ => Response::Refused { reason: "this version does not know that request".to_owned() },
+        _ => Response::Refused {
+            reason: "this version does not know that request".to_owned(),
+        },
     })
 }
 
 /// An error and what caused it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -146,8 +154,12 @@ async fn mirror(exchange: Exchange, scribe: Scribe, stop: CancellationToken) {
         let Ok(history) = scribe.view().await else { return };
         for attempt in unmirrored(&history, &begun) {
             begun.insert(attempt);
-            let Some((artifact, executor)) = handed_in(&history, attempt) else { continue };
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+            let Some((artifact, executor)) = handed_in(&history, attempt) else {
+                continue;
+            };
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+                return;
+            };
             let exchange = exchange.clone();
             tasks.spawn(async move {
                 if let Err(error) = exchange.bring(artifact, &[executor], "mirrored").await {
@@ -164,8 +176,14 @@ async fn mirror(exchange: Exchange, scribe: Scribe, stop: CancellationToken) {
 }
 
 fn unmirrored(history: &History, begun: &std::collections::BTreeSet<AttemptId>) -> Vec<AttemptId> {
-    let verifying = history.attempts().iter().filter(|(_, a)| matches!(a.phase, Phase::Verifying(_)));
-    verifying.map(|(id, _)| *id).filter(|id| !begun.contains(id)).collect()
+    let verifying = history
+        .attempts()
+        .iter()
+        .filter(|(_, a)| matches!(a.phase, Phase::Verifying(_)));
+    verifying
+        .map(|(id, _)| *id)
+        .filter(|id| !begun.contains(id))
+        .collect()
 }
 
 fn handed_in(history: &History, attempt: AttemptId) -> Option<(quorate_core::digest::ArtifactId, NodeId)> {

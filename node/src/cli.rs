@@ -194,7 +194,11 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 /// Logs go to standard error; `QUORATE_LOG` chooses them, as in `QUORATE_LOG=debug`. A process that
 /// runs for long says what it does; a command only says what went wrong.
 fn start_logging(runs_for_long: bool) {
-    let default = if runs_for_long { "warn,quorate=info,libp2p=error" } else { "warn,libp2p=error" };
+    let default = if runs_for_long {
+        "warn,quorate=info,libp2p=error"
+    } else {
+        "warn,libp2p=error"
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("QUORATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let _ = tracing_subscriber::fmt()

@@ -58,8 +58,14 @@ impl Config {
         let path = home.root().join("config.toml");
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            other => other.map_err(|source| ConfigError::Io { path: path.clone(), source })?,
+            other => other.map_err(|source| ConfigError::Io {
+                path: path.clone(),
+                source,
+            })?,
         };
-        toml::from_str(&text).map_err(|source| ConfigError::Toml { path, source: Box::new(source) })
+        toml::from_str(&text).map_err(|source| ConfigError::Toml {
+            path,
+            source: Box::new(source),
+        })
     }
 }

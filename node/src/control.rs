@@ -92,9 +92,17 @@ pub(crate) enum ControlError {
 /// Asks the process that runs in a home.
 pub(crate) async fn ask(socket: &Path, request: &Ask) -> Result<Answer, ControlError> {
     let talk = async {
-        let error = |source| ControlError::Io { path: socket.to_owned(), source };
+        let error = |source| ControlError::Io {
+            path: socket.to_owned(),
+            source,
+        };
         let mut stream = match UnixStream::connect(socket).await {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
                 return Err(ControlError::NotRunning);
             }
             other => other.map_err(error)?,
@@ -108,12 +116,17 @@ pub(crate) async fn ask(socket: &Path, request: &Ask) -> Result<Answer, ControlE
             answer => Ok(answer),
         }
     };
-    tokio::time::timeout(PATIENCE, talk).await.map_err(|_| ControlError::TimedOut)?
+    tokio::time::timeout(PATIENCE, talk)
+        .await
+        .map_err(|_| ControlError::TimedOut)?
 }
 
 /// Opens the socket of a home that this process has locked, over what an earlier one left.
 pub(crate) fn listen(socket: &Path) -> Result<UnixListener, ControlError> {
-    let error = |source| ControlError::Io { path: socket.to_owned(), source };
+    let error = |source| ControlError::Io {
+        path: socket.to_owned(),
+        source,
+    };
     match std::fs::remove_file(socket) {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
         other => other.map_err(error)?,
@@ -130,10 +143,14 @@ pub(crate) async fn serve_one<F: Future<Output = Answer>>(
 ) -> io::Result<()> {
     let (stream, _) = listener.accept().await?;
     let (read, mut write) = stream.into_split();
-    let line = tokio::time::timeout(Duration::from_secs(10), read_line(read)).await.map_err(io::Error::other)??;
+    let line = tokio::time::timeout(Duration::from_secs(10), read_line(read))
+        .await
+        .map_err(io::Error::other)??;
     let answer = match serde_json::from_str(&line) {
         Ok(ask) => serve(ask).await,
-        Err(error) => Answer::Failed { reason: format!("not a request: {error}") },
+        Err(error) => Answer::Failed {
+            reason: format!("not a request: {error}"),
+        },
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
@@ -154,8 +171,14 @@ mod tests {
     async fn asks_are_answered_and_a_missing_process_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
-        let request = Ask::Publish { path: "c.toml".into(), text: "name = 'x'".to_owned() };
-        assert!(matches!(ask(&socket, &request).await, Err(ControlError::NotRunning)));
+        let request = Ask::Publish {
+            path: "c.toml".into(),
+            text: "name = 'x'".to_owned(),
+        };
+        assert!(matches!(
+            ask(&socket, &request).await,
+            Err(ControlError::NotRunning)
+        ));
 
         let listener = listen(&socket).unwrap();
         let expected = request.clone();
@@ -166,7 +189,10 @@ mod tests {
             })
             .await
         });
-        assert_eq!(ask(&socket, &request).await.unwrap(), Answer::Corrected { index: 7 });
+        assert_eq!(
+            ask(&socket, &request).await.unwrap(),
+            Answer::Corrected { index: 7 }
+        );
         server.await.unwrap().unwrap();
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn rescores(history: &History, me: NodeId, now: Timestamp) -> Vec<Res
         .attempts()
         .iter()
         .filter_map(|(id, attempt)| {
-            let Phase::Verifying(proceedings) = &attempt.phase else { return None };
+            let Phase::Verifying(proceedings) = &attempt.phase else {
+                return None;
+            };
             let mine = proceedings
                 .live()
                 .find(|a| a.node == me && a.state == AssignedState::Waiting && a.seal_by > now)?;
@@ -50,7 +52,10 @@ pub(crate) fn rescores(history: &History, me: NodeId, now: Timestamp) -> Vec<Res
 
 /// Leases that `me` holds and has not sealed.
 pub(crate) fn leases(history: &History, me: NodeId) -> Vec<AttemptId> {
-    let held = history.attempts().iter().filter(|(_, a)| a.lease.node == me && a.phase == Phase::Leased);
+    let held = history
+        .attempts()
+        .iter()
+        .filter(|(_, a)| a.lease.node == me && a.phase == Phase::Leased);
     held.map(|(id, _)| *id).collect()
 }
 
@@ -58,14 +63,19 @@ pub(crate) fn leases(history: &History, me: NodeId) -> Vec<AttemptId> {
 pub(crate) fn reveals(history: &History, me: NodeId) -> Vec<(AttemptId, Part)> {
     let mut due = Vec::new();
     for (id, attempt) in history.attempts() {
-        let Phase::Verifying(proceedings) = &attempt.phase else { continue };
+        let Phase::Verifying(proceedings) = &attempt.phase else {
+            continue;
+        };
         if !proceedings.may_reveal() {
             continue;
         }
         if attempt.lease.node == me && proceedings.claimed.is_none() {
             due.push((*id, Part::Executor));
         }
-        if proceedings.live().any(|a| a.node == me && matches!(a.state, AssignedState::Sealed(..))) {
+        if proceedings
+            .live()
+            .any(|a| a.node == me && matches!(a.state, AssignedState::Sealed(..)))
+        {
             due.push((*id, Part::Verifier));
         }
     }
@@ -75,7 +85,9 @@ pub(crate) fn reveals(history: &History, me: NodeId) -> Vec<(AttemptId, Part)> {
 /// Whether a seal of `me` still waits to be opened, or a drawn rescore to be sealed.
 pub(crate) fn is_bound(history: &History, me: NodeId) -> bool {
     history.attempts().values().any(|attempt| {
-        let Phase::Verifying(proceedings) = &attempt.phase else { return false };
+        let Phase::Verifying(proceedings) = &attempt.phase else {
+            return false;
+        };
         let executor = attempt.lease.node == me && proceedings.claimed.is_none();
         let verifier = proceedings
             .live()

@@ -99,7 +99,9 @@ pub(crate) struct Follower {
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follower").field("coordinator", &self.coordinator).finish_non_exhaustive()
+        f.debug_struct("Follower")
+            .field("coordinator", &self.coordinator)
+            .finish_non_exhaustive()
     }
 }
 
@@ -119,7 +121,9 @@ impl Follower {
 
     /// The copy that the home holds, if any.
     async fn reopen(&self) -> Result<Option<Copy>, FollowError> {
-        let Some(ledger) = LedgerHome::find(&self.home, self.coordinator.key())? else { return Ok(None) };
+        let Some(ledger) = LedgerHome::find(&self.home, self.coordinator.key())? else {
+            return Ok(None);
+        };
         let copy = tokio::task::spawn_blocking(move || open_copy(&ledger)).await??;
         self.publish(&copy);
         Ok(Some(copy))
@@ -147,7 +151,9 @@ impl Follower {
             if held.is_none() {
                 *held = Some(self.begin(&page).await?);
             }
-            let Some(mut copy) = held.take() else { return Ok(from) };
+            let Some(mut copy) = held.take() else {
+                return Ok(from);
+            };
             let (copy, outcome) = tokio::task::spawn_blocking(move || {
                 let outcome = take_page(&mut copy, &page);
                 (copy, outcome)
@@ -179,7 +185,10 @@ impl Follower {
         let coordinator = self.coordinator;
         match ask(&self.network, coordinator, &Request::Log { from }).await? {
             Response::Page(page) => Ok(page),
-            other => Err(FollowError::Answer { coordinator, said: describe(&other) }),
+            other => Err(FollowError::Answer {
+                coordinator,
+                said: describe(&other),
+            }),
         }
     }
 
@@ -198,12 +207,18 @@ impl Follower {
 
 /// Sends a request and reads the answer.
 pub(crate) async fn ask(network: &Handle, to: NodeId, request: &Request) -> Result<Response, FollowError> {
-    let garbage = |source| FollowError::Garbage { coordinator: to, source };
+    let garbage = |source| FollowError::Garbage {
+        coordinator: to,
+        source,
+    };
     let bytes = request.encode().map_err(garbage)?;
     let answer = network
         .request(to, bytes)
         .await
-        .map_err(|source| FollowError::Request { coordinator: to, source })?;
+        .map_err(|source| FollowError::Request {
+            coordinator: to,
+            source,
+        })?;
     Response::decode(&answer).map_err(garbage)
 }
 
@@ -238,7 +253,10 @@ fn open_copy(ledger: &LedgerHome) -> Result<Copy, FollowError> {
             index += 1;
         }
     }
-    Ok(Copy { replica: Replica::new(log), history })
+    Ok(Copy {
+        replica: Replica::new(log),
+        history,
+    })
 }
 
 fn take_page(copy: &mut Copy, page: &Page) -> Result<Offered, ReplicaError<RuleError>> {
@@ -248,8 +266,13 @@ fn take_page(copy: &mut Copy, page: &Page) -> Result<Offered, ReplicaError<RuleE
     let offered = if page.proof.is_empty() {
         copy.replica.offer(&page.entries, &page.checkpoint, check)?
     } else {
-        let proof: Vec<TreeHash> = page.proof.iter().map(|hash| TreeHash::from_bytes(*hash)).collect();
-        copy.replica.offer_part(&page.entries, &page.checkpoint, &proof, check)?
+        let proof: Vec<TreeHash> = page
+            .proof
+            .iter()
+            .map(|hash| TreeHash::from_bytes(*hash))
+            .collect();
+        copy.replica
+            .offer_part(&page.entries, &page.checkpoint, &proof, check)?
     };
     if after.as_ref().map(History::size) == Some(copy.replica.log().size()) {
         copy.history = after;

@@ -158,8 +158,9 @@ impl Home {
             .mode(0o600)
             .open(&path)
             .map_err(|source| HomeError::Io { path, source })?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| HomeError::InUse { home: self.root.clone() })?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| HomeError::InUse {
+            home: self.root.clone(),
+        })?;
         Ok(HomeLock { _file: file })
     }
 
@@ -175,10 +176,16 @@ impl Home {
     /// The key of a role.
     pub(crate) fn key(&self, role: KeyRole) -> Result<Keypair, HomeError> {
         let path = self.key_path(role);
-        let io = |source| HomeError::Io { path: path.clone(), source };
+        let io = |source| HomeError::Io {
+            path: path.clone(),
+            source,
+        };
         let metadata = match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(HomeError::NoKey { role: role.name(), home: self.root.clone() });
+                return Err(HomeError::NoKey {
+                    role: role.name(),
+                    home: self.root.clone(),
+                });
             }
             other => other.map_err(io)?,
         };
@@ -188,7 +195,10 @@ impl Home {
         }
         // A PEM file of an Ed25519 key has about 120 bytes.
         if metadata.len() > 4096 {
-            return Err(HomeError::BadKey { path, source: IdentityError::PrivateKey });
+            return Err(HomeError::BadKey {
+                path,
+                source: IdentityError::PrivateKey,
+            });
         }
         let pem = fs::read_to_string(&path).map_err(io)?;
         Keypair::from_pem(&pem).map_err(|source| HomeError::BadKey { path, source })
@@ -204,12 +214,25 @@ impl Home {
 
     fn make_key(&self, role: KeyRole) -> Result<Keypair, HomeError> {
         let path = self.key_path(role);
-        let io = |source| HomeError::Io { path: path.clone(), source };
+        let io = |source| HomeError::Io {
+            path: path.clone(),
+            source,
+        };
         let key = Keypair::generate(&mut rand::rng());
-        let pem = key.to_pem().map_err(|source| HomeError::BadKey { path: path.clone(), source })?;
+        let pem = key.to_pem().map_err(|source| HomeError::BadKey {
+            path: path.clone(),
+            source,
+        })?;
         // Never over an existing file: a lost key cannot be brought back.
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
-        file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+        file.write_all(pem.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(io)?;
         Ok(key)
     }
 }
@@ -243,7 +266,10 @@ mod tests {
         assert!(matches!(home.key(KeyRole::Node), Err(HomeError::OpenKey { .. })));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "not a key").unwrap();
-        assert!(matches!(home.ensure_key(KeyRole::Node), Err(HomeError::BadKey { .. })), "never replaced");
+        assert!(
+            matches!(home.ensure_key(KeyRole::Node), Err(HomeError::BadKey { .. })),
+            "never replaced"
+        );
     }
 
     #[test]

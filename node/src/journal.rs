@@ -60,7 +60,10 @@ const SEALED: &[u8] = b"sealed/";
 impl Journal {
     /// Opens the journal in `folder`.
     pub(crate) fn open(folder: &Path) -> Result<Self, JournalError> {
-        Ok(Self { folder: folder.to_owned(), store: Some(SledStore::open(folder)?) })
+        Ok(Self {
+            folder: folder.to_owned(),
+            store: Some(SledStore::open(folder)?),
+        })
     }
 
     fn store(&mut self) -> Result<&mut SledStore, JournalError> {
@@ -122,8 +125,12 @@ mod tests {
     fn what_was_kept_is_there_after_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let attempt = AttemptId(Digest::of(b"a"));
-        let sealed =
-            Sealed { attempt, part: Part::Verifier, seal: "seal".to_owned(), reveal: "reveal".to_owned() };
+        let sealed = Sealed {
+            attempt,
+            part: Part::Verifier,
+            seal: "seal".to_owned(),
+            reveal: "reveal".to_owned(),
+        };
         let mut journal = Journal::open(folder.path()).unwrap();
         journal.begin(attempt).unwrap();
         journal.keep(&sealed).unwrap();

@@ -46,7 +46,9 @@ pub(crate) enum LedgersError {
         path: PathBuf,
     },
     /// The home follows no log.
-    #[error("there is no ledger in this home: run a node or `quorate ledger sync --coordinator ADDRESS` first")]
+    #[error(
+        "there is no ledger in this home: run a node or `quorate ledger sync --coordinator ADDRESS` first"
+    )]
     None,
     /// The home follows several logs.
     #[error("this home holds several ledgers; name one with --log: {0}")]
@@ -68,7 +70,11 @@ impl LedgerHome {
     /// The ledger of the coordinator `key` if this home has one.
     pub(crate) fn find(home: &Home, key: &PublicKey) -> Result<Option<Self>, LedgersError> {
         let path = home.ledger(key);
-        if path.join(KEY_FILE).exists() { Self::read(path).map(Some) } else { Ok(None) }
+        if path.join(KEY_FILE).exists() {
+            Self::read(path).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The ledger of the coordinator `key`, begun under `origin` if this home has none.
@@ -77,14 +83,24 @@ impl LedgerHome {
             let held = found.key.origin().as_str();
             if held != origin.as_str() {
                 let (held, found_origin) = (held.to_owned(), origin.to_string());
-                return Err(LedgersError::OtherOrigin { held, found: found_origin, path: found.path });
+                return Err(LedgersError::OtherOrigin {
+                    held,
+                    found: found_origin,
+                    path: found.path,
+                });
             }
             return Ok(found);
         }
         let path = home.ledger(&key);
         let file = path.join(KEY_FILE);
-        let origin = origin.as_str().parse().map_err(|source| LedgersError::Key { path: file.clone(), source })?;
-        let ledger = Self { path, key: VerifierKey::new(origin, key) };
+        let origin = origin.as_str().parse().map_err(|source| LedgersError::Key {
+            path: file.clone(),
+            source,
+        })?;
+        let ledger = Self {
+            path,
+            key: VerifierKey::new(origin, key),
+        };
         write_durably(&file, ledger.key.to_string().as_bytes())
             .map_err(|source| LedgersError::Io { path: file, source })?;
         Ok(ledger)
@@ -95,10 +111,15 @@ impl LedgerHome {
         let folder = home.ledgers();
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(|source| LedgersError::Io { path: folder.clone(), source })?,
+            other => other.map_err(|source| LedgersError::Io {
+                path: folder.clone(),
+                source,
+            })?,
         };
-        let mut paths: Vec<PathBuf> =
-            entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|p| p.join(KEY_FILE).exists()).collect();
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|e| e.path()))
+            .filter(|p| p.join(KEY_FILE).exists())
+            .collect();
         paths.sort();
         paths.into_iter().map(Self::read).collect()
     }
@@ -127,8 +148,14 @@ impl LedgerHome {
 
     fn read(path: PathBuf) -> Result<Self, LedgersError> {
         let file = path.join(KEY_FILE);
-        let text = fs::read_to_string(&file).map_err(|source| LedgersError::Io { path: file.clone(), source })?;
-        let key = text.trim_end().parse().map_err(|source| LedgersError::Key { path: file, source })?;
+        let text = fs::read_to_string(&file).map_err(|source| LedgersError::Io {
+            path: file.clone(),
+            source,
+        })?;
+        let key = text
+            .trim_end()
+            .parse()
+            .map_err(|source| LedgersError::Key { path: file, source })?;
         Ok(Self { path, key })
     }
 

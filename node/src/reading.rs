@@ -58,7 +58,14 @@ pub(crate) fn read(folder: &Path, key: &VerifierKey) -> Result<Reading, ReadErro
         }
     })?;
     if let Some((index, error)) = broken {
-        return Err(ReadError::Rule { index, source: Box::new(error) });
+        return Err(ReadError::Rule {
+            index,
+            source: Box::new(error),
+        });
     }
-    Ok(Reading { report, entries, history: history.ok_or(ReadError::Empty)? })
+    Ok(Reading {
+        report,
+        entries,
+        history: history.ok_or(ReadError::Empty)?,
+    })
 }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_artifacts::{Limits as Bound, Store, StoreError};
-use quorate_containers::{End, Error as ContainerError, Finished, Image, Limits, Mount, Runtime, Spec, Workspace};
+use quorate_containers::{
+    End, Error as ContainerError, Finished, Image, Limits, Mount, Runtime, Spec, Workspace,
+};
 use quorate_core::Digest;
 use quorate_core::digest::{AgentId, ArtifactId, BundleId};
 use quorate_core::record::Usage;
@@ -147,7 +149,11 @@ const NEEDS_REFERENCE: &str = "needs-reference";
 impl Runner {
     /// A runner that keeps its folders below `scratch`.
     pub(crate) fn new(runtime: Arc<dyn Runtime>, store: Arc<Store>, scratch: PathBuf) -> Self {
-        Self { runtime, store, scratch }
+        Self {
+            runtime,
+            store,
+            scratch,
+        }
     }
 
     /// Which backend runs the containers.
@@ -158,10 +164,19 @@ impl Runner {
     /// Makes sure that the disk has room for an attempt and what is to be remembered of it.
     pub(crate) fn check_room(&self) -> Result<(), RunError> {
         let path = || self.scratch.clone();
-        let disk = rustix::fs::statvfs(&self.scratch)
-            .map_err(|errno| RunError::Io { path: path(), source: errno.into() })?;
+        let disk = rustix::fs::statvfs(&self.scratch).map_err(|errno| RunError::Io {
+            path: path(),
+            source: errno.into(),
+        })?;
         let free_mib = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
-        if free_mib < ROOM_MIB { Err(RunError::NoRoom { path: path(), free_mib }) } else { Ok(()) }
+        if free_mib < ROOM_MIB {
+            Err(RunError::NoRoom {
+                path: path(),
+                free_mib,
+            })
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes an attempt on the core that `slot` holds.
@@ -172,14 +187,20 @@ impl Runner {
         stop: &CancellationToken,
     ) -> Result<Attempted, RunError> {
         let agent = open_agent(&self.store, attempt.agent)?;
-        let reference = agent.settings.iter().any(|(name, value)| {
-            name.as_str() == NEEDS_REFERENCE && *value == Setting::Flag(true)
-        });
-        let stage = self.stage(attempt.bundle, Some(attempt.agent), None, reference).await?;
+        let reference = agent
+            .settings
+            .iter()
+            .any(|(name, value)| name.as_str() == NEEDS_REFERENCE && *value == Setting::Flag(true));
+        let stage = self
+            .stage(attempt.bundle, Some(attempt.agent), None, reference)
+            .await?;
         let seed = attempt.seed.to_string();
         let mut env = vec![
             ("QUORATE_TIER".to_owned(), attempt.spec.tier.to_string()),
-            ("QUORATE_SECONDS".to_owned(), attempt.spec.attempt.seconds.to_string()),
+            (
+                "QUORATE_SECONDS".to_owned(),
+                attempt.spec.attempt.seconds.to_string(),
+            ),
             ("QUORATE_SEED".to_owned(), seed),
         ];
         if reference {
@@ -224,11 +245,15 @@ impl Runner {
         slot: &Slot,
         stop: &CancellationToken,
     ) -> Result<Outcome, RunError> {
-        match self.score_files(scoring, Some(scoring.artifact), slot, stop).await {
+        match self
+            .score_files(scoring, Some(scoring.artifact), slot, stop)
+            .await
+        {
             Err(RunError::Scorer { how, said, source }) => {
                 match self.score_files(scoring, None, slot, stop).await {
                     Ok(Outcome::Valid { .. }) => {
-                        let reason = Note::lossy(&format!("the scorer gave no outcome for this artifact ({how})"));
+                        let reason =
+                            Note::lossy(&format!("the scorer gave no outcome for this artifact ({how})"));
                         Ok(Outcome::Invalid { reason })
                     }
                     Err(RunError::Stopped) => Err(RunError::Stopped),
@@ -250,7 +275,11 @@ impl Runner {
         let stage = self.stage(scoring.bundle, None, artifact, true).await?;
         let seed = scoring.seed.to_string();
         write(&stage.path("work").join(SEED_FILE), seed.as_bytes())?;
-        let fill = |word: &Note| word.as_str().replace("{seed}", &seed).replace("{seed-file}", SEED_PATH);
+        let fill = |word: &Note| {
+            word.as_str()
+                .replace("{seed}", &seed)
+                .replace("{seed-file}", SEED_PATH)
+        };
         let command = scoring.spec.scorer.iter().map(fill).collect();
         let spec = Spec {
             name: run_name("scoring"),
@@ -329,7 +358,10 @@ impl Runner {
     fn hand_in(&self, stage: &Stage, spec: &TaskSpec, finished: &Finished) -> Result<Attempted, RunError> {
         let made = stage.path("made");
         let bytes = u64::from(spec.attempt.disk_mib) << 20;
-        let bound = Bound { files: usize::try_from(WORK_FILES).unwrap_or(usize::MAX), bytes };
+        let bound = Bound {
+            files: usize::try_from(WORK_FILES).unwrap_or(usize::MAX),
+            bytes,
+        };
         create(&made)?;
         match collect(&stage.path("left"), &spec.artifact, &made.join(FILES), bound) {
             Ok(_) => {}
@@ -339,7 +371,10 @@ impl Runner {
                 return Ok(Attempted::Failed { note });
             }
             Err(error) => {
-                return Err(RunError::Io { path: made, source: io::Error::other(error) });
+                return Err(RunError::Io {
+                    path: made,
+                    source: io::Error::other(error),
+                });
             }
         }
         let usage = Usage {
@@ -351,8 +386,14 @@ impl Runner {
         write(&made.join("transcript.txt"), &finished.stdout)?;
         write(&made.join("errors.txt"), &finished.stderr)?;
         write(&made.join("usage.json"), usage_text.as_bytes())?;
-        let bound = Bound { files: bound.files + 3, bytes: bytes + (u64::from(spec.attempt.output_kib) << 10) + 4096 };
-        Ok(Attempted::HandedIn { artifact: self.store.add_dir(&made, bound)?, usage })
+        let bound = Bound {
+            files: bound.files + 3,
+            bytes: bytes + (u64::from(spec.attempt.output_kib) << 10) + 4096,
+        };
+        Ok(Attempted::HandedIn {
+            artifact: self.store.add_dir(&made, bound)?,
+            usage,
+        })
     }
 }
 
@@ -367,8 +408,16 @@ const FILES: &str = "files";
 
 impl Stage {
     fn new(scratch: &Path) -> Result<Self, RunError> {
-        let error = |source| RunError::Io { path: scratch.to_owned(), source };
-        Ok(Self { folder: tempfile::Builder::new().prefix("run-").tempdir_in(scratch).map_err(error)? })
+        let error = |source| RunError::Io {
+            path: scratch.to_owned(),
+            source,
+        };
+        Ok(Self {
+            folder: tempfile::Builder::new()
+                .prefix("run-")
+                .tempdir_in(scratch)
+                .map_err(error)?,
+        })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -376,7 +425,10 @@ impl Stage {
     }
 
     fn mount(&self, name: &str) -> Mount {
-        Mount { source: self.path(name), target: format!("/{name}") }
+        Mount {
+            source: self.path(name),
+            target: format!("/{name}"),
+        }
     }
 }
 
@@ -413,7 +465,10 @@ fn limits(limits: &task::Limits, slot: &Slot) -> Limits {
 fn image(kind: ImageKind) -> Image {
     match kind {
         ImageKind::Host => Image::Host,
-        ImageKind::Oci => Image::Oci { layout: PathBuf::new(), digest: String::new() },
+        ImageKind::Oci => Image::Oci {
+            layout: PathBuf::new(),
+            digest: String::new(),
+        },
     }
 }
 
@@ -440,7 +495,9 @@ fn setting_text(value: &Setting) -> String {
 /// The last words of an output.
 fn tail(output: &[u8]) -> String {
     let start = output.len().saturating_sub(300);
-    String::from_utf8_lossy(output.get(start..).unwrap_or_default()).trim().to_owned()
+    String::from_utf8_lossy(output.get(start..).unwrap_or_default())
+        .trim()
+        .to_owned()
 }
 
 fn run_name(what: &str) -> String {
@@ -452,16 +509,25 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn create(path: &Path) -> Result<(), RunError> {
-    fs::create_dir_all(path).map_err(|source| RunError::Io { path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    fs::write(path, bytes).map_err(|source| RunError::Io { path: path.to_owned(), source })
+    fs::write(path, bytes).map_err(|source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Copies a tree that this program unpacked itself: plain files and folders.
 fn copy_tree(from: &Path, to: &Path) -> Result<(), RunError> {
-    let error = |source| RunError::Io { path: from.to_owned(), source };
+    let error = |source| RunError::Io {
+        path: from.to_owned(),
+        source,
+    };
     create(to)?;
     for entry in fs::read_dir(from).map_err(error)? {
         let entry = entry.map_err(error)?;

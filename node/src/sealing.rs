@@ -2,10 +2,10 @@
 
 use quorate_core::digest::{ArtifactId, AttemptId};
 use quorate_core::record::{
-    Claim, Commitment, Enrollment, Forfeit, ForfeitReason, Host, RecordError, RescorePredicate, Reveal, SealedClaim,
-    SealedRescore, Statement, Usage,
+    Claim, Commitment, Enrollment, Forfeit, ForfeitReason, Host, RecordError, RescorePredicate, Reveal,
+    SealedClaim, SealedRescore, Statement, Usage,
 };
-use quorate_core::score::{Outcome, Samples, Score};
+use quorate_core::score::{Outcome, Samples, Scale, Score};
 use quorate_core::text::{Name, Origin, Salt, Timestamp};
 use quorate_core::{Envelope, Keypair, Record};
 
@@ -47,11 +47,28 @@ impl Signer {
         usage: Usage,
         at: Timestamp,
     ) -> Result<Sealed, RecordError> {
-        let reveal = Record::Reveal(Reveal::Claim(Claim { attempt, outcome, salt: salt() })).sign(&[&self.node])?;
+        let reveal = Record::Reveal(Reveal::Claim(Claim {
+            attempt,
+            outcome,
+            salt: salt(),
+        }))
+        .sign(&[&self.node])?;
         let commitment = Commitment::to(&reveal);
         let host = self.host.clone();
-        let seal = Record::SealedClaim(SealedClaim { attempt, artifact, commitment, usage, host, at });
-        Ok(sealed(attempt, Part::Executor, &seal.sign(&[&self.node])?, &reveal))
+        let seal = Record::SealedClaim(SealedClaim {
+            attempt,
+            artifact,
+            commitment,
+            usage,
+            host,
+            at,
+        });
+        Ok(sealed(
+            attempt,
+            Part::Executor,
+            &seal.sign(&[&self.node])?,
+            &reveal,
+        ))
     }
 
     /// The sealed rescore of an attempt.
@@ -62,11 +79,25 @@ impl Signer {
         outcome: Outcome,
         at: Timestamp,
     ) -> Result<Sealed, RecordError> {
-        let predicate = RescorePredicate { outcome, salt: salt(), host: self.host.clone(), at };
-        let statement = Statement { attempt, artifact, predicate };
+        let predicate = RescorePredicate {
+            outcome,
+            salt: salt(),
+            host: self.host.clone(),
+            at,
+        };
+        let statement = Statement {
+            attempt,
+            artifact,
+            predicate,
+        };
         let reveal = Record::Reveal(Reveal::Rescore(statement)).sign(&[&self.node])?;
         let commitment = Commitment::to(&reveal);
-        let seal = Record::SealedRescore(SealedRescore { attempt, commitment, at }).sign(&[&self.node])?;
+        let seal = Record::SealedRescore(SealedRescore {
+            attempt,
+            commitment,
+            at,
+        })
+        .sign(&[&self.node])?;
         Ok(sealed(attempt, Part::Verifier, &seal, &reveal))
     }
 
@@ -81,14 +112,20 @@ impl Signer {
     }
 }
 
-/// The outcome with every sample moved by `by`: what a dishonest node says. Only test switches use it.
-pub(crate) fn shifted(outcome: Outcome, by: f64) -> Outcome {
-    let Outcome::Valid { raw, samples } = &outcome else { return outcome };
-    let moved: Option<Vec<Score>> =
-        samples.values().iter().map(|sample| Score::new(sample.get() + by).ok()).collect();
-    match moved.and_then(|moved| Samples::new(moved).ok()) {
-        Some(samples) => Outcome::Valid { raw: *raw, samples },
-        None => outcome,
+/// The outcome moved by `by` in normalised units: what a dishonest node says. Only test switches use it.
+pub(crate) fn shifted(outcome: Outcome, by: f64, scale: &Scale) -> Outcome {
+    let Outcome::Valid { raw, samples } = &outcome else {
+        return outcome;
+    };
+    let moved: Option<Vec<Score>> = samples
+        .values()
+        .iter()
+        .map(|sample| Score::new(sample.get() + by).ok())
+        .collect();
+    let moved_raw = Score::new(raw.get() + by * (scale.reference.get() - scale.start.get()));
+    match (moved_raw, moved.and_then(|moved| Samples::new(moved).ok())) {
+        (Ok(raw), Some(samples)) => Outcome::Valid { raw, samples },
+        _ => outcome,
     }
 }
 
@@ -98,5 +135,10 @@ fn salt() -> Salt {
 
 fn sealed(attempt: AttemptId, part: Part, seal: &Envelope, reveal: &Envelope) -> Sealed {
     let text = |envelope: &Envelope| String::from_utf8_lossy(envelope.bytes()).into_owned();
-    Sealed { attempt, part, seal: text(seal), reveal: text(reveal) }
+    Sealed {
+        attempt,
+        part,
+        seal: text(seal),
+        reveal: text(reveal),
+    }
 }

@@ -47,7 +47,10 @@ impl Slot {
 impl Slots {
     /// The cores that the scheduler allows this process, locked through files in `folder`.
     pub(crate) fn new(folder: &Path) -> Result<Self, SlotError> {
-        let error = |source| SlotError { path: folder.to_owned(), source };
+        let error = |source| SlotError {
+            path: folder.to_owned(),
+            source,
+        };
         let allowed = rustix::thread::sched_getaffinity(None).map_err(|errno| error(errno.into()))?;
         let cores = (0..rustix::thread::CpuSet::MAX_CPU)
             .filter(|core| allowed.is_set(*core))
@@ -56,7 +59,10 @@ impl Slots {
         std::fs::create_dir_all(folder).map_err(error)?;
         // Nodes of several users share the folder. Whoever may not change its mode finds it set.
         let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o1777));
-        Ok(Self { folder: folder.to_owned(), cores })
+        Ok(Self {
+            folder: folder.to_owned(),
+            cores,
+        })
     }
 
     /// How many cores there are.
@@ -85,7 +91,10 @@ impl Slots {
                 .open(&path)
                 .map_err(|source| SlotError { path, source })?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                return Ok(Some(Slot { _file: file, core: *core }));
+                return Ok(Some(Slot {
+                    _file: file,
+                    core: *core,
+                }));
             }
         }
         Ok(None)

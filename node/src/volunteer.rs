@@ -144,7 +144,11 @@ impl Volunteer {
                 None => return,
                 Some(Event::Announcement { .. } | Event::Connected(_)) => self.wake.notify_waiters(),
                 Some(Event::Request { bytes, reply, .. }) => self.answer(&bytes, reply).await,
-                Some(Event::BootstrapFailed { address, error, retry_in }) => {
+                Some(Event::BootstrapFailed {
+                    address,
+                    error,
+                    retry_in,
+                }) => {
                     tracing::warn!(%address, %error, seconds = retry_in.as_secs_f32(), "no coordinator there; trying again");
                 }
                 Some(event) => tracing::debug!(?event, "network"),
@@ -158,7 +162,9 @@ impl Volunteer {
             (Ok(Request::Log { from }), [follower]) => follower.serve(from).await,
             _ => None,
         };
-        let refusal = || Response::Refused { reason: "a node serves the pages of one log only".to_owned() };
+        let refusal = || Response::Refused {
+            reason: "a node serves the pages of one log only".to_owned(),
+        };
         if let Ok(bytes) = page.map_or_else(refusal, Response::Page).encode() {
             let _ = reply.send(bytes);
         }
@@ -175,7 +181,10 @@ impl Volunteer {
                 tracing::info!(what, index, "recorded");
                 Ok(())
             }
-            other => Err(WorkError::Refused { what, reason: describe(&other) }),
+            other => Err(WorkError::Refused {
+                what,
+                reason: describe(&other),
+            }),
         }
     }
 
@@ -192,7 +201,10 @@ impl Volunteer {
     }
 
     fn is_running(&self, attempt: AttemptId) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(&attempt)
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&attempt)
     }
 }
 

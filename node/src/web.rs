@@ -30,9 +30,14 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// Serves until `stop`.
 pub(crate) async fn serve(listener: TcpListener, scribe: Scribe, stop: CancellationToken) {
-    let pages = Pages { scribe, board: Arc::new(Mutex::new(None)) };
+    let pages = Pages {
+        scribe,
+        board: Arc::new(Mutex::new(None)),
+    };
     let app = Router::new().fallback(page).with_state(pages);
-    let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
+    let served = axum::serve(listener, app)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
     if let Err(error) = served {
         tracing::error!(%error, "pages are no longer served");
     }
@@ -53,7 +58,10 @@ impl Pages {
     async fn board(&self) -> Option<Arc<Leaderboard>> {
         let mut held = self.board.lock().await;
         let size = self.scribe.head().borrow().size;
-        if let Some(computed) = held.as_ref().filter(|c| c.board.size >= size || c.at.elapsed() < FRESH) {
+        if let Some(computed) = held
+            .as_ref()
+            .filter(|c| c.board.size >= size || c.at.elapsed() < FRESH)
+        {
             return Some(Arc::clone(&computed.board));
         }
         let history = self.scribe.view().await.ok()?;
@@ -64,7 +72,10 @@ impl Pages {
             Arc::new(board)
         };
         let board = tokio::task::spawn_blocking(compute).await.ok()?;
-        *held = Some(Computed { board: Arc::clone(&board), at: Instant::now() });
+        *held = Some(Computed {
+            board: Arc::clone(&board),
+            at: Instant::now(),
+        });
         Some(board)
     }
 

@@ -53,21 +53,34 @@ fn spec() -> TaskSpec {
         scoring: limits,
         scorer: vec![note("score")],
         self_score: None,
-        scale: Scale { start: score(0.0), reference: score(1.0) },
+        scale: Scale {
+            start: score(0.0),
+            reference: score(1.0),
+        },
         better: Better::Higher,
         aggregate: Aggregate::Best,
-        agreement: Agreement::Equivalence { margin: score(0.1), level: Level::FivePercent },
+        agreement: Agreement::Equivalence {
+            margin: score(0.1),
+            level: Level::FivePercent,
+        },
     }
 }
 
 pub(crate) fn publication(at: Timestamp) -> Publication {
     let bundle = BundleId(Digest::of(b"bundle"));
     Publication {
-        bundles: vec![BundleRecord { bundle, spec: spec(), at }],
+        bundles: vec![BundleRecord {
+            bundle,
+            spec: spec(),
+            at,
+        }],
         campaign: Campaign {
             name: "test".parse().unwrap(),
             bundles: vec![bundle],
-            agents: vec![AgentRef { name: "agent".parse().unwrap(), id: AgentId(Digest::of(b"agent")) }],
+            agents: vec![AgentRef {
+                name: "agent".parse().unwrap(),
+                id: AgentId(Digest::of(b"agent")),
+            }],
             attempts: 2,
             max_leases: 4,
             grace_seconds: 5,
@@ -105,7 +118,11 @@ pub(crate) fn enrollment(n: u8, at: Timestamp) -> Vec<u8> {
         host: host(),
         at,
     };
-    Record::Enrollment(record).sign(&[&operator, &node(n)]).unwrap().bytes().to_vec()
+    Record::Enrollment(record)
+        .sign(&[&operator, &node(n)])
+        .unwrap()
+        .bytes()
+        .to_vec()
 }
 
 /// A desk with three enrolled nodes and a campaign.
@@ -120,17 +137,26 @@ fn desk() -> Desk {
 }
 
 fn ask(desk: &mut Desk, n: u8, now: Timestamp) -> Option<AttemptId> {
-    desk.work(node(n).node_id(), &WorkRequest { gpu: false }, now).unwrap().attempt
+    desk.work(node(n).node_id(), &WorkRequest { gpu: false }, now)
+        .unwrap()
+        .attempt
 }
 
 fn outcome(value: f64) -> Outcome {
     let samples = [-0.01, 0.0, 0.01].map(|d| score(value + d)).to_vec();
-    Outcome::Valid { raw: score(value), samples: Samples::new(samples).unwrap() }
+    Outcome::Valid {
+        raw: score(value),
+        samples: Samples::new(samples).unwrap(),
+    }
 }
 
 /// A seal and the reveal that opens it.
 fn claim(n: u8, attempt: AttemptId, value: f64, at: Timestamp) -> (Vec<u8>, Vec<u8>) {
-    let reveal = Record::Reveal(Reveal::Claim(Claim { attempt, outcome: outcome(value), salt: Salt([n; 32]) }));
+    let reveal = Record::Reveal(Reveal::Claim(Claim {
+        attempt,
+        outcome: outcome(value),
+        salt: Salt([n; 32]),
+    }));
     let reveal = reveal.sign(&[&node(n)]).unwrap();
     let seal = Record::SealedClaim(SealedClaim {
         attempt,
@@ -140,15 +166,36 @@ fn claim(n: u8, attempt: AttemptId, value: f64, at: Timestamp) -> (Vec<u8>, Vec<
         host: host(),
         at,
     });
-    (seal.sign(&[&node(n)]).unwrap().bytes().to_vec(), reveal.bytes().to_vec())
+    (
+        seal.sign(&[&node(n)]).unwrap().bytes().to_vec(),
+        reveal.bytes().to_vec(),
+    )
 }
 
 fn rescore(n: u8, attempt: AttemptId, value: f64, at: Timestamp) -> (Vec<u8>, Vec<u8>) {
-    let predicate = RescorePredicate { outcome: outcome(value), salt: Salt([n; 32]), host: host(), at };
-    let statement = Statement { attempt, artifact: ArtifactId(Digest::of(b"artifact")), predicate };
-    let reveal = Record::Reveal(Reveal::Rescore(statement)).sign(&[&node(n)]).unwrap();
-    let seal = Record::SealedRescore(SealedRescore { attempt, commitment: Commitment::to(&reveal), at });
-    (seal.sign(&[&node(n)]).unwrap().bytes().to_vec(), reveal.bytes().to_vec())
+    let predicate = RescorePredicate {
+        outcome: outcome(value),
+        salt: Salt([n; 32]),
+        host: host(),
+        at,
+    };
+    let statement = Statement {
+        attempt,
+        artifact: ArtifactId(Digest::of(b"artifact")),
+        predicate,
+    };
+    let reveal = Record::Reveal(Reveal::Rescore(statement))
+        .sign(&[&node(n)])
+        .unwrap();
+    let seal = Record::SealedRescore(SealedRescore {
+        attempt,
+        commitment: Commitment::to(&reveal),
+        at,
+    });
+    (
+        seal.sign(&[&node(n)]).unwrap().bytes().to_vec(),
+        reveal.bytes().to_vec(),
+    )
 }
 
 #[test]
@@ -179,7 +226,11 @@ fn a_node_that_asks_again_gets_the_lease_it_holds() {
     assert!(first.is_some());
     assert_eq!(ask(&mut desk, 1, START), first);
     assert_ne!(ask(&mut desk, 2, START), first);
-    assert_eq!(ask(&mut desk, 3, START), None, "the campaign asks for two attempts");
+    assert_eq!(
+        ask(&mut desk, 3, START),
+        None,
+        "the campaign asks for two attempts"
+    );
 }
 
 #[test]
@@ -189,7 +240,10 @@ fn a_lease_that_ran_out_is_a_forfeit_and_its_holder_gets_another() {
     let late = START.after(Duration::from_secs(16));
     let second = ask(&mut desk, 1, late).unwrap();
     assert_ne!(first, second);
-    assert!(matches!(desk.history().attempts()[&first].phase, Phase::Forfeited(_)));
+    assert!(matches!(
+        desk.history().attempts()[&first].phase,
+        Phase::Forfeited(_)
+    ));
 }
 
 #[test]
@@ -224,7 +278,10 @@ fn strangers_get_no_work_and_write_no_coordinator_records() {
     assert!(matches!(asked, Err(DeskError::NotEnrolled { .. })));
     let bundle = publication(START).bundles.remove(0);
     let forged = Record::Bundle(bundle).sign(&[&node(1)]).unwrap();
-    assert!(matches!(desk.submit(forged.bytes(), START), Err(DeskError::NotYours { kind: "bundle" })));
+    assert!(matches!(
+        desk.submit(forged.bytes(), START),
+        Err(DeskError::NotYours { kind: "bundle" })
+    ));
 }
 
 #[test]
@@ -236,12 +293,17 @@ fn a_desk_rebuilt_from_its_log_goes_on() {
         log.extend(desk.submit(&enrollment(n, START), START).unwrap().1);
     }
     log.extend(desk.publish(publication(START)).unwrap().1);
-    let work = desk.work(node(1).node_id(), &WorkRequest { gpu: false }, START).unwrap();
+    let work = desk
+        .work(node(1).node_id(), &WorkRequest { gpu: false }, START)
+        .unwrap();
     log.extend(work.records);
 
     let history = History::replay(log.iter().map(Envelope::bytes)).unwrap().unwrap();
     let mut rebuilt = Desk::new(history, keys()).unwrap();
     assert_eq!(ask(&mut rebuilt, 1, START), work.attempt);
     let other = Keys::new(Keypair::from_secret([9; 32]));
-    assert!(matches!(Desk::new(rebuilt.history().clone(), other), Err(DeskError::ForeignLog { .. })));
+    assert!(matches!(
+        Desk::new(rebuilt.history().clone(), other),
+        Err(DeskError::ForeignLog { .. })
+    ));
 }

@@ -25,16 +25,29 @@ async fn acknowledged_records_are_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let (scribe, ended) = start(folder.path());
     assert_eq!(scribe.submit(enrollment(1, START)).await.unwrap(), 1);
-    assert_eq!(scribe.submit(enrollment(1, START)).await.unwrap(), 1, "again is the same entry");
+    assert_eq!(
+        scribe.submit(enrollment(1, START)).await.unwrap(),
+        1,
+        "again is the same entry"
+    );
     let campaign = scribe.publish(publication(START)).await.unwrap();
-    let lease = scribe.work(node(1).node_id(), WorkRequest { gpu: false }).await.unwrap();
+    let lease = scribe
+        .work(node(1).node_id(), WorkRequest { gpu: false })
+        .await
+        .unwrap();
     assert!(lease.is_some());
     end(scribe, ended).await;
 
     let (scribe, ended) = start(folder.path());
     let view = scribe.view().await.unwrap();
     assert!(view.campaigns().contains_key(&campaign));
-    assert_eq!(scribe.work(node(1).node_id(), WorkRequest { gpu: false }).await.unwrap(), lease);
+    assert_eq!(
+        scribe
+            .work(node(1).node_id(), WorkRequest { gpu: false })
+            .await
+            .unwrap(),
+        lease
+    );
     assert_eq!(scribe.head().borrow().size, view.size());
     end(scribe, ended).await;
 }
@@ -61,7 +74,13 @@ async fn pages_cover_the_log_and_refusals_record_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (scribe, ended) = start(folder.path());
     assert!(scribe.submit(b"garbage".to_vec()).await.is_err());
-    assert!(scribe.work(node(1).node_id(), WorkRequest { gpu: false }).await.is_err(), "not enrolled");
+    assert!(
+        scribe
+            .work(node(1).node_id(), WorkRequest { gpu: false })
+            .await
+            .is_err(),
+        "not enrolled"
+    );
     scribe.submit(enrollment(1, START)).await.unwrap();
     let page = scribe.page(0).await.unwrap();
     assert_eq!((page.entries.len(), page.proof.len()), (2, 0));

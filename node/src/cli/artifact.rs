@@ -62,7 +62,10 @@ impl Artifact {
 
 /// How many bytes of artifacts a home may hold.
 pub(super) fn quota(home: &Home) -> anyhow::Result<u64> {
-    Ok(Config::read(home)?.quota_gib.unwrap_or(QUOTA_GIB).saturating_mul(1 << 30))
+    Ok(Config::read(home)?
+        .quota_gib
+        .unwrap_or(QUOTA_GIB)
+        .saturating_mul(1 << 30))
 }
 
 /// Opens a home's artifacts. One process at a time has them.
@@ -80,7 +83,11 @@ fn add(global: &Global, path: &Path) -> anyhow::Result<()> {
     let store = open_store(&global.home()?)?;
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     let spinner = spinner(&format!("adding {}", path.display()));
-    let added = if metadata.is_dir() { store.add_dir(path, ARTIFACT_BOUND) } else { add_file(&store, path) };
+    let added = if metadata.is_dir() {
+        store.add_dir(path, ARTIFACT_BOUND)
+    } else {
+        add_file(&store, path)
+    };
     spinner.finish_and_clear();
     let id = added.with_context(|| format!("{} was not added", path.display()))?;
     store.pin(id, "added")?;
@@ -93,7 +100,11 @@ fn add(global: &Global, path: &Path) -> anyhow::Result<()> {
 
 /// A single file is an artifact with one path: the file's name.
 fn add_file(store: &Arc<Store>, path: &Path) -> Result<ArtifactId, StoreError> {
-    let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
+    let io = |source| StoreError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| io(io::Error::other("its name is no UTF-8 text")))?;
     let mut file = std::fs::File::open(path).map_err(io)?;
@@ -112,7 +123,10 @@ impl Get {
         }
         let store = open_store(&home)?;
         if !store.has(self.id) {
-            let peer = self.reach.join_any(&self.reach.some(&Config::read(&home)?)?).await?;
+            let peer = self
+                .reach
+                .join_any(&self.reach.some(&Config::read(&home)?)?)
+                .await?;
             let fetched = peer.fetch(&store, self.id, &[], "fetched").await;
             peer.leave().await;
             fetched?;
@@ -123,9 +137,14 @@ impl Get {
         let manifest = store.manifest(self.id)?;
         let (files, bytes) = (manifest.files().len(), manifest.total_size());
         if global.json {
-            return json(&serde_json::json!({ "artifact": self.id, "files": files, "bytes": bytes, "dir": self.dir }));
+            return json(
+                &serde_json::json!({ "artifact": self.id, "files": files, "bytes": bytes, "dir": self.dir }),
+            );
         }
-        let place = self.dir.map_or_else(|| "among this home's artifacts".to_owned(), |dir| format!("in {}", dir.display()));
+        let place = self.dir.map_or_else(
+            || "among this home's artifacts".to_owned(),
+            |dir| format!("in {}", dir.display()),
+        );
         line(format!("{}: {files} file(s), {bytes} bytes, {place}", self.id));
         Ok(())
     }
@@ -157,11 +176,17 @@ fn verify(global: &Global, id: Option<&str>) -> anyhow::Result<()> {
         }
     }
     if global.json {
-        let bad: Vec<_> =
-            damaged.iter().map(|(id, why)| serde_json::json!({ "artifact": id, "why": why })).collect();
+        let bad: Vec<_> = damaged
+            .iter()
+            .map(|(id, why)| serde_json::json!({ "artifact": id, "why": why }))
+            .collect();
         json(&serde_json::json!({ "checked": chosen.len(), "damaged": bad }))?;
     } else {
-        line(format!("{} artifact(s) checked, {} damaged", chosen.len(), damaged.len()));
+        line(format!(
+            "{} artifact(s) checked, {} damaged",
+            chosen.len(),
+            damaged.len()
+        ));
     }
     if damaged.is_empty() {
         return Ok(());
@@ -179,9 +204,20 @@ fn ls(global: &Global) -> anyhow::Result<()> {
     }
     for info in &artifacts {
         let whole = if info.complete { "" } else { "incomplete  " };
-        line(format!("{}  {:>6} files  {:>14} bytes  {whole}{}", info.id, info.files, info.bytes, info.pins.join(", ")));
+        line(format!(
+            "{}  {:>6} files  {:>14} bytes  {whole}{}",
+            info.id,
+            info.files,
+            info.bytes,
+            info.pins.join(", ")
+        ));
     }
-    say(format!("{} artifact(s), {} of {} MiB used", artifacts.len(), usage.stored >> 20, usage.quota >> 20));
+    say(format!(
+        "{} artifact(s), {} of {} MiB used",
+        artifacts.len(),
+        usage.stored >> 20,
+        usage.quota >> 20
+    ));
     Ok(())
 }
 
@@ -224,7 +260,10 @@ mod tests {
         std::fs::write(&file, "text").unwrap();
         let id = add_file(&store, &file).unwrap();
         store.unpack(id, &folder.path().join("out")).unwrap();
-        assert_eq!(std::fs::read_to_string(folder.path().join("out/a.txt")).unwrap(), "text");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("out/a.txt")).unwrap(),
+            "text"
+        );
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl Campaign {
 
 async fn publish(global: &Global, file: PathBuf) -> anyhow::Result<()> {
     let home = global.home()?;
-    let shipped = file.to_str().and_then(|name| quorate_tasks::catalog::campaign_text(name).ok());
+    let shipped = file
+        .to_str()
+        .and_then(|name| quorate_tasks::catalog::campaign_text(name).ok());
     let (path, text) = match shipped {
         Some(text) if !file.exists() => (file, text.to_owned()),
         _ => {
@@ -91,9 +93,15 @@ impl Status {
         let home = global.home()?;
         let ledger = LedgerHome::choose(&home, self.log.as_deref())?;
         let history = reading::read(&ledger.files(), &ledger.key)?.history;
-        let mut found = history.campaigns().iter().filter(|(id, _)| id.to_string().starts_with(&self.id));
+        let mut found = history
+            .campaigns()
+            .iter()
+            .filter(|(id, _)| id.to_string().starts_with(&self.id));
         let (Some((id, state)), None) = (found.next(), found.next()) else {
-            bail!("`{}` is the beginning of no campaign's id, or of several, in this ledger", self.id);
+            bail!(
+                "`{}` is the beginning of no campaign's id, or of several, in this ledger",
+                self.id
+            );
         };
         let progress = progress(&history, *id, state);
         if global.json {
@@ -126,7 +134,11 @@ fn progress(history: &History, id: CampaignId, state: &CampaignState) -> Progres
         wanted: pairs * u64::from(terms.attempts),
         ..Progress::default()
     };
-    for attempt in history.attempts().values().filter(|attempt| attempt.lease.campaign == id) {
+    for attempt in history
+        .attempts()
+        .values()
+        .filter(|attempt| attempt.lease.campaign == id)
+    {
         progress.leased += 1;
         match &attempt.phase {
             Phase::Leased => progress.running += 1,

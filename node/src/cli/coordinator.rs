@@ -83,13 +83,15 @@ impl Run {
         let store = Store::open(&home.artifacts(), quota)?;
         let path = ledger.path.clone();
         let open: OpenLog = Box::new(move || Log::open_dir(&path, ledger.key.clone()));
-        let (scribe, ended) =
-            Scribe::start(open, Keys::new(key.clone()), origin, Arc::new(now)).context("the ledger cannot be opened")?;
+        let (scribe, ended) = Scribe::start(open, Keys::new(key.clone()), origin, Arc::new(now))
+            .context("the ledger cannot be opened")?;
 
         let web = match self.http {
-            Some(address) => {
-                Some(TcpListener::bind(address).await.with_context(|| format!("cannot serve pages on {address}"))?)
-            }
+            Some(address) => Some(
+                TcpListener::bind(address)
+                    .await
+                    .with_context(|| format!("cannot serve pages on {address}"))?,
+            ),
             None => None,
         };
         let mut network = NetworkConfig::new(key.clone(), Role::Coordinator);
@@ -99,15 +101,25 @@ impl Run {
         network.mdns = self.mdns || config.mdns;
         let myself = key.node_id();
         // Only the coordinator speaks for its log; nodes announce nothing here.
-        network.announcement_check =
-            Arc::new(move |from, _| if *from == myself { Validity::Accept } else { Validity::Reject });
+        network.announcement_check = Arc::new(move |from, _| {
+            if *from == myself {
+                Validity::Accept
+            } else {
+                Validity::Reject
+            }
+        });
         let (handle, events) = quorate_network::start(network).await?;
         let listener = control::listen(&home.control())?;
 
         let stop = CancellationToken::new();
         let addresses = handle.addresses().await;
         announce_addresses(global, &addresses, web.as_ref())?;
-        let publisher = tokio::spawn(serve_control(listener, scribe.clone(), Arc::clone(&store), stop.clone()));
+        let publisher = tokio::spawn(serve_control(
+            listener,
+            scribe.clone(),
+            Arc::clone(&store),
+            stop.clone(),
+        ));
         let pages = web.map(|listener| tokio::spawn(web::serve(listener, scribe.clone(), stop.clone())));
         let work = tokio::spawn(service::run(scribe.clone(), handle, events, store, stop.clone()));
         drop(scribe);
@@ -144,8 +156,15 @@ impl Run {
 }
 
 /// Says where the coordinator is to be found: what nodes are given as `--coordinator`.
-fn announce_addresses(global: &Global, addresses: &[Multiaddr], web: Option<&TcpListener>) -> anyhow::Result<()> {
-    let pages = web.map(|listener| listener.local_addr()).transpose()?.map(|address| format!("http://{address}/"));
+fn announce_addresses(
+    global: &Global,
+    addresses: &[Multiaddr],
+    web: Option<&TcpListener>,
+) -> anyhow::Result<()> {
+    let pages = web
+        .map(|listener| listener.local_addr())
+        .transpose()?
+        .map(|address| format!("http://{address}/"));
     if global.json {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         line(serde_json::json!({ "listening": addresses, "pages": pages }).to_string());
@@ -175,19 +194,30 @@ async fn serve_control(listener: UnixListener, scribe: Scribe, store: Arc<Store>
 
 async fn answer(ask: Ask, scribe: &Scribe, store: &Arc<Store>) -> Answer {
     let answered = match ask {
-        Ask::Publish { path, text } => {
-            publish(path, text, scribe, store).await.map(|campaign| Answer::Published { campaign })
-        }
+        Ask::Publish { path, text } => publish(path, text, scribe, store)
+            .await
+            .map(|campaign| Answer::Published { campaign }),
         Ask::Correct { verdict, reason } => scribe
-            .correct(Correction { corrects: verdict, reason, at: now() })
+            .correct(Correction {
+                corrects: verdict,
+                reason,
+                at: now(),
+            })
             .await
             .map(|index| Answer::Corrected { index })
             .map_err(anyhow::Error::from),
     };
-    answered.unwrap_or_else(|error| Answer::Failed { reason: with_causes(error.as_ref()) })
+    answered.unwrap_or_else(|error| Answer::Failed {
+        reason: with_causes(error.as_ref()),
+    })
 }
 
-async fn publish(path: PathBuf, text: String, scribe: &Scribe, store: &Arc<Store>) -> anyhow::Result<CampaignId> {
+async fn publish(
+    path: PathBuf,
+    text: String,
+    scribe: &Scribe,
+    store: &Arc<Store>,
+) -> anyhow::Result<CampaignId> {
     let store = Arc::clone(store);
     let packed = tokio::task::spawn_blocking(move || {
         let packed = CampaignFile::parse(&text, &path)?.pack(&store)?;
@@ -201,6 +231,9 @@ async fn publish(path: PathBuf, text: String, scribe: &Scribe, store: &Arc<Store
     })
     .await??;
     let at = now();
-    let publication = Publication { bundles: packed.bundle_records(at), campaign: packed.record(at) };
+    let publication = Publication {
+        bundles: packed.bundle_records(at),
+        campaign: packed.record(at),
+    };
     Ok(scribe.publish(publication).await?)
 }

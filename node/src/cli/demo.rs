@@ -49,14 +49,22 @@ impl Demo {
             Some(home) => Some(std::path::absolute(home)?),
             None => None,
         };
-        let scratch = if kept.is_none() { Some(tempfile::tempdir().context("cannot make a folder")?) } else { None };
+        let scratch = if kept.is_none() {
+            Some(tempfile::tempdir().context("cannot make a folder")?)
+        } else {
+            None
+        };
         let root = match (&kept, &scratch) {
             (Some(root), _) => root.clone(),
             (None, Some(scratch)) => scratch.path().to_owned(),
             (None, None) => bail!("no folder for the demo"),
         };
         let mut network = Network::start(&root, self.nodes, self.backend).await?;
-        say(format!("1 coordinator and {} nodes are up; backend {}.", self.nodes, network.backend()));
+        say(format!(
+            "1 coordinator and {} nodes are up; backend {}.",
+            self.nodes,
+            network.backend()
+        ));
         network.publish(&self.campaign).await?;
 
         let history = match tokio::time::timeout(PATIENCE, network.watch()).await {
@@ -64,7 +72,10 @@ impl Demo {
             Err(_) => {
                 let logs = network.logs();
                 network.stop().await;
-                bail!("the campaign did not end within {} s; the nodes said:\n{logs}", PATIENCE.as_secs());
+                bail!(
+                    "the campaign did not end within {} s; the nodes said:\n{logs}",
+                    PATIENCE.as_secs()
+                );
             }
         };
         let entries = network.entries().await?;

@@ -57,7 +57,10 @@ impl Doctor {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<()> {
         let home = global.home()?;
         let mut backends = Vec::new();
-        for (backend, choice) in [(Backend::Docker, Choice::Docker), (Backend::Embedded, Choice::Embedded)] {
+        for (backend, choice) in [
+            (Backend::Docker, Choice::Docker),
+            (Backend::Embedded, Choice::Embedded),
+        ] {
             let wanted = BackendChoice::Auto == self.backend || Choice::from(self.backend) == choice;
             if wanted {
                 backends.push(examine(&home, backend, choice).await?);
@@ -88,9 +91,19 @@ async fn examine(home: &Home, backend: Backend, choice: Choice) -> anyhow::Resul
     Ok(match checked {
         Ok(report) => {
             let refusal = report.refusal();
-            Examined { backend, usable: refusal.is_none(), refusal, report: Some(report) }
+            Examined {
+                backend,
+                usable: refusal.is_none(),
+                refusal,
+                report: Some(report),
+            }
         }
-        Err(error) => Examined { backend, usable: false, refusal: Some(with_causes(&error)), report: None },
+        Err(error) => Examined {
+            backend,
+            usable: false,
+            refusal: Some(with_causes(&error)),
+            report: None,
+        },
     })
 }
 
@@ -106,10 +119,19 @@ async fn check(runtime: &dyn Runtime) -> Result<Report, quorate_containers::Erro
 impl Findings {
     fn new(home: &Home, backends: Vec<Examined>) -> anyhow::Result<Self> {
         // Docker is first, and is what `auto` takes where it can be used.
-        let auto = backends.iter().find(|examined| examined.usable).map(|examined| examined.backend);
-        let components = backends.iter().filter_map(|examined| examined.report.as_ref()).flat_map(|report| &report.components);
-        let warnings: Vec<Warning> =
-            components.cloned().chain(machine::nvidia_toolkit()).filter_map(|component| warning(&component)).collect();
+        let auto = backends
+            .iter()
+            .find(|examined| examined.usable)
+            .map(|examined| examined.backend);
+        let components = backends
+            .iter()
+            .filter_map(|examined| examined.report.as_ref())
+            .flat_map(|report| &report.components);
+        let warnings: Vec<Warning> = components
+            .cloned()
+            .chain(machine::nvidia_toolkit())
+            .filter_map(|component| warning(&component))
+            .collect();
         Ok(Self {
             auto,
             backends,
@@ -129,25 +151,43 @@ impl Findings {
             None => "Nothing untrusted can run here.".to_owned(),
         });
         for warning in &self.warnings {
-            line(format!("WARNING  {} {}: {}. GPU work is refused with it.", warning.component, warning.version, warning.why));
+            line(format!(
+                "WARNING  {} {}: {}. GPU work is refused with it.",
+                warning.component, warning.version, warning.why
+            ));
         }
         line("");
         let python = self.host_image.python.as_deref().unwrap_or("no python3");
-        line(format!("host image   {}, {python}, {}", self.host_image.os, self.host_image.digest));
+        line(format!(
+            "host image   {}, {python}, {}",
+            self.host_image.os, self.host_image.digest
+        ));
         self.machine.print();
     }
 }
 
 fn warning(component: &Component) -> Option<Warning> {
     let why = known_escape(&component.name, &component.version)?;
-    Some(Warning { component: component.name.clone(), version: component.version.clone(), why })
+    Some(Warning {
+        component: component.name.clone(),
+        version: component.version.clone(),
+        why,
+    })
 }
 
 impl Examined {
     fn print(&self) {
-        let verdict = if self.usable { "can be used" } else { "cannot be used" };
+        let verdict = if self.usable {
+            "can be used"
+        } else {
+            "cannot be used"
+        };
         let Some(report) = &self.report else {
-            line(format!("{}: {verdict}: {}\n", self.backend, self.refusal.as_deref().unwrap_or("no reason given")));
+            line(format!(
+                "{}: {verdict}: {}\n",
+                self.backend,
+                self.refusal.as_deref().unwrap_or("no reason given")
+            ));
             return;
         };
         line(format!("{}: {verdict} ({})", self.backend, report.engine));
@@ -158,7 +198,9 @@ impl Examined {
             let name = format!("{:?}", guarantee.promise);
             line(match &guarantee.state {
                 State::Enforced => format!("  yes  {name}"),
-                State::NotEnforced { why } if guarantee.promise.is_vital() => format!("  NO   {name} (vital): {why}"),
+                State::NotEnforced { why } if guarantee.promise.is_vital() => {
+                    format!("  NO   {name} (vital): {why}")
+                }
                 State::NotEnforced { why } => format!("  no   {name}: {why}"),
             });
         }

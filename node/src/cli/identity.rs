@@ -45,7 +45,9 @@ impl Init {
         let wrote = write_config(&home, self.name.as_ref())?;
         let config = Config::read(&home)?;
         if let Some(name) = self.name.filter(|name| config.name.as_ref() != Some(name)) {
-            say(format!("config.toml was there already and is left alone: set `name = \"{name}\"` in it yourself"));
+            say(format!(
+                "config.toml was there already and is left alone: set `name = \"{name}\"` in it yourself"
+            ));
         }
         let identity = Identity::of(&home, config)?;
         if global.json {
@@ -58,7 +60,10 @@ impl Init {
         }
         say(match made.as_slice() {
             [] => "Every key was there already.".to_owned(),
-            made => format!("Made the keys: {}. Keep a copy of the folder `keys`.", made.join(", ")),
+            made => format!(
+                "Made the keys: {}. Keep a copy of the folder `keys`.",
+                made.join(", ")
+            ),
         });
         identity.print();
         Ok(())
@@ -70,7 +75,11 @@ pub(crate) fn show(global: &Global) -> anyhow::Result<()> {
     let home = global.home()?;
     let identity = Identity::of(&home, Config::read(&home)?)?;
     if identity.node.is_none() && identity.operator.is_none() && identity.coordinator.is_none() {
-        return Err(HomeError::NoKey { role: KeyRole::Node.name(), home: home.root().to_owned() }.into());
+        return Err(HomeError::NoKey {
+            role: KeyRole::Node.name(),
+            home: home.root().to_owned(),
+        }
+        .into());
     }
     if global.json {
         return json(&identity);
@@ -93,9 +102,18 @@ impl Identity {
     fn print(&self) {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "no key".to_owned());
         line(format!("home         {}", self.home));
-        line(format!("node         {}", or_none(self.node.map(|id| id.to_string()))));
-        line(format!("operator     {}", or_none(self.operator.map(|key| key.to_string()))));
-        line(format!("coordinator  {}", or_none(self.coordinator.map(|id| id.to_string()))));
+        line(format!(
+            "node         {}",
+            or_none(self.node.map(|id| id.to_string()))
+        ));
+        line(format!(
+            "operator     {}",
+            or_none(self.operator.map(|key| key.to_string()))
+        ));
+        line(format!(
+            "coordinator  {}",
+            or_none(self.coordinator.map(|id| id.to_string()))
+        ));
         if let Some(name) = &self.name {
             line(format!("name         {name}"));
         }
@@ -113,7 +131,11 @@ fn key(home: &Home, role: KeyRole) -> Result<Option<Keypair>, HomeError> {
 /// Writes a `config.toml` with every setting explained, unless there is one.
 fn write_config(home: &Home, name: Option<&Name>) -> anyhow::Result<bool> {
     let path = home.root().join("config.toml");
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
     let mut file = match opened {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         other => other.with_context(|| format!("cannot make {}", path.display()))?,
@@ -125,7 +147,10 @@ fn write_config(home: &Home, name: Option<&Name>) -> anyhow::Result<bool> {
 }
 
 fn config_text(name: Option<&Name>) -> String {
-    let name = name.map_or_else(|| "#name = \"example-lab\"".to_owned(), |name| format!("name = \"{name}\""));
+    let name = name.map_or_else(
+        || "#name = \"example-lab\"".to_owned(),
+        |name| format!("name = \"{name}\""),
+    );
     format!(
         r#"# Settings of this home. Flags win over what stands here.
 
@@ -166,11 +191,18 @@ mod tests {
 
         let all: String = config_text(None)
             .lines()
-            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix('#')
+                    .filter(|rest| !rest.starts_with(' '))
+                    .unwrap_or(line)
+            })
             .fold(String::new(), |text, line| text + line + "\n");
         let all = read(&all);
         assert!(all.name.is_some() && all.backend.is_some() && all.quota_gib.is_some());
-        assert_eq!((all.coordinators.len(), all.listen.len(), all.external.len()), (1, 2, 1));
+        assert_eq!(
+            (all.coordinators.len(), all.listen.len(), all.external.len()),
+            (1, 2, 1)
+        );
     }
 
     #[test]

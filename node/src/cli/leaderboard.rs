@@ -46,7 +46,10 @@ impl Leaderboard {
                 if global.json {
                     return json(&serde_json::json!({ "dir": dir, "files": files, "size": board.size }));
                 }
-                say(format!("{files} files are in {}; begin with index.html", dir.display()));
+                say(format!(
+                    "{files} files are in {}; begin with index.html",
+                    dir.display()
+                ));
                 Ok(())
             }
         }

@@ -85,7 +85,10 @@ pub(super) fn followed(error: FollowError) -> anyhow::Error {
 
 /// Whether a running process has the home's copy open.
 pub(super) const fn is_held(error: &FollowError) -> bool {
-    matches!(error, FollowError::Log(LogError::Store(StoreError::Locked { .. })))
+    matches!(
+        error,
+        FollowError::Log(LogError::Store(StoreError::Locked { .. }))
+    )
 }
 
 /// How far a home's copy of a log is.
@@ -134,7 +137,8 @@ impl Sync {
 
 impl Synced {
     fn read(home: &Home, coordinator: NodeId, held: bool) -> anyhow::Result<Self> {
-        let ledger = LedgerHome::find(home, coordinator.key())?.context("the ledger's folder has no key any more")?;
+        let ledger =
+            LedgerHome::find(home, coordinator.key())?.context("the ledger's folder has no key any more")?;
         let checkpoint = Files::open(ledger.files()).checkpoint(&ledger.key)?;
         Ok(Self {
             origin: ledger.key.origin().to_string(),
@@ -160,10 +164,19 @@ impl Export {
         let ledger = LedgerHome::choose(&home, self.log.as_deref())?;
         let entries = export(&home, &ledger, &self.dir)?;
         if global.json {
-            return json(&serde_json::json!({ "dir": self.dir, "entries": entries, "key": ledger.key.to_string() }));
+            return json(
+                &serde_json::json!({ "dir": self.dir, "entries": entries, "key": ledger.key.to_string() }),
+            );
         }
-        line(format!("{entries} entries of {} are in {}", ledger.key.origin(), self.dir.display()));
-        say(format!("Its key is in log.key. To check it elsewhere: quorate ledger audit --from {} --key KEY", self.dir.display()));
+        line(format!(
+            "{entries} entries of {} are in {}",
+            ledger.key.origin(),
+            self.dir.display()
+        ));
+        say(format!(
+            "Its key is in log.key. To check it elsewhere: quorate ledger audit --from {} --key KEY",
+            self.dir.display()
+        ));
         Ok(())
     }
 }
@@ -177,13 +190,19 @@ fn export(home: &Home, ledger: &LedgerHome, dir: &Path) -> anyhow::Result<u64> {
     };
     let scratch = tempfile::tempdir_in(home.scratch()).context("cannot make a temporary folder")?;
     let mut log = Log::open(MemoryStore::default(), scratch.path(), ledger.key.clone())?;
-    let entries: Vec<&[u8]> = reading.entries.iter().map(quorate_core::Envelope::bytes).collect();
+    let entries: Vec<&[u8]> = reading
+        .entries
+        .iter()
+        .map(quorate_core::Envelope::bytes)
+        .collect();
     log.append_batch(&entries)?;
     let size = checkpoint.size();
-    log.set_checkpoint(checkpoint).context("the log grew while it was read: export it again")?;
+    log.set_checkpoint(checkpoint)
+        .context("the log grew while it was read: export it again")?;
     log.export(dir)?;
     let key = dir.join("log.key");
-    write_durably(&key, ledger.key.to_string().as_bytes()).with_context(|| format!("cannot write {}", key.display()))?;
+    write_durably(&key, ledger.key.to_string().as_bytes())
+        .with_context(|| format!("cannot write {}", key.display()))?;
     Ok(size)
 }
 

@@ -17,19 +17,32 @@ pub(super) fn unique<I: ToString, T>(
     let mut found: Vec<(I, T)> = if prefix.is_empty() {
         Vec::new()
     } else {
-        items.into_iter().filter(|(id, _)| id.to_string().starts_with(prefix)).collect()
+        items
+            .into_iter()
+            .filter(|(id, _)| id.to_string().starts_with(prefix))
+            .collect()
     };
     if found.len() > 1 {
-        let mut names: Vec<String> =
-            found.iter().take(NAMED).map(|(id, _)| id.to_string().chars().take(16).collect()).collect();
+        let mut names: Vec<String> = found
+            .iter()
+            .take(NAMED)
+            .map(|(id, _)| id.to_string().chars().take(16).collect())
+            .collect();
         if found.len() > NAMED {
             names.push("…".to_owned());
         }
-        bail!("`{prefix}` begins the ids of {} {what}s ({}): give more of it", found.len(), names.join(", "));
+        bail!(
+            "`{prefix}` begins the ids of {} {what}s ({}): give more of it",
+            found.len(),
+            names.join(", ")
+        );
     }
     match found.pop() {
         Some(one) => Ok(one),
-        None => bail!("no {what} here has an id that begins with `{}`", printable(prefix)),
+        None => bail!(
+            "no {what} here has an id that begins with `{}`",
+            printable(prefix)
+        ),
     }
 }
 
@@ -48,8 +61,19 @@ mod tests {
         assert_eq!(unique("record", "0", items()).unwrap(), ("0123", 3));
         assert_eq!(unique("record", "abcd", items()).unwrap().1, 1);
         let several = unique("record", "ab", items()).unwrap_err().to_string();
-        assert!(several.contains("abcd, abef") && several.contains("2 records"), "{several}");
-        assert!(unique("record", "f", items()).unwrap_err().to_string().contains("no record"));
-        assert!(unique("record", "", [("abcd", 1)]).is_err(), "an empty prefix means nothing");
+        assert!(
+            several.contains("abcd, abef") && several.contains("2 records"),
+            "{several}"
+        );
+        assert!(
+            unique("record", "f", items())
+                .unwrap_err()
+                .to_string()
+                .contains("no record")
+        );
+        assert!(
+            unique("record", "", [("abcd", 1)]).is_err(),
+            "an empty prefix means nothing"
+        );
     }
 }

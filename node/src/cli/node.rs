@@ -106,7 +106,10 @@ impl Run {
             slots: Slots::new(&shared_folder())?,
             journal: Arc::new(Mutex::new(journal)),
             followers,
-            misconduct: Misconduct { inflate: self.test_inflate_claims, lie: self.test_lie_as_verifier },
+            misconduct: Misconduct {
+                inflate: self.test_inflate_claims,
+                lie: self.test_lie_as_verifier,
+            },
             running: Arc::new(Mutex::new(BTreeSet::new())),
             wake: Arc::new(Notify::new()),
             drain: drain.clone(),
@@ -119,7 +122,11 @@ impl Run {
     }
 
     fn coordinators(&self, config: &Config) -> anyhow::Result<Vec<(Multiaddr, NodeId)>> {
-        let named = if self.coordinator.is_empty() { &config.coordinators } else { &self.coordinator };
+        let named = if self.coordinator.is_empty() {
+            &config.coordinators
+        } else {
+            &self.coordinator
+        };
         if named.is_empty() {
             bail!("no coordinator: pass --coordinator ADDRESS, or name some in config.toml");
         }
@@ -129,8 +136,9 @@ impl Run {
     async fn runtime(&self, home: &Home, config: &Config) -> anyhow::Result<Arc<dyn Runtime>> {
         let choice = match (self.backend, config.backend.as_deref()) {
             (Some(choice), _) => choice,
-            (None, Some(text)) => <BackendChoice as clap::ValueEnum>::from_str(text, true)
-                .map_err(|_| anyhow::anyhow!("`backend = \"{text}\"` in config.toml: use auto, docker or embedded"))?,
+            (None, Some(text)) => <BackendChoice as clap::ValueEnum>::from_str(text, true).map_err(|_| {
+                anyhow::anyhow!("`backend = \"{text}\"` in config.toml: use auto, docker or embedded")
+            })?,
             (None, None) => BackendChoice::Auto,
         };
         let owner = home.owner().parse()?;
@@ -149,7 +157,12 @@ impl Run {
     fn signer(&self, home: &Home, config: &Config) -> anyhow::Result<Signer> {
         let node = home.ensure_key(KeyRole::Node)?.0;
         let operator = home.ensure_key(KeyRole::Operator)?.0;
-        let fallback = || format!("operator-{}", operator.public().to_string().chars().take(8).collect::<String>());
+        let fallback = || {
+            format!(
+                "operator-{}",
+                operator.public().to_string().chars().take(8).collect::<String>()
+            )
+        };
         let name = match self.name.clone().or_else(|| config.name.clone()) {
             Some(name) => name,
             None => fallback().parse()?,
@@ -160,7 +173,12 @@ impl Run {
             processor: Note::lossy(&processor()),
             fingerprint: Note::lossy(&format!("{} {}", fingerprint.os, fingerprint.digest)),
         };
-        Ok(Signer { node, operator, name, host })
+        Ok(Signer {
+            node,
+            operator,
+            name,
+            host,
+        })
     }
 
     async fn network(
@@ -176,34 +194,58 @@ impl Run {
         network.bootstrap = coordinators.iter().map(|(address, _)| address.clone()).collect();
         network.mdns = self.mdns || config.mdns;
         let trusted: BTreeSet<NodeId> = coordinators.iter().map(|(_, node)| *node).collect();
-        network.announcement_check =
-            Arc::new(move |from, _| if trusted.contains(from) { Validity::Accept } else { Validity::Ignore });
+        network.announcement_check = Arc::new(move |from, _| {
+            if trusted.contains(from) {
+                Validity::Accept
+            } else {
+                Validity::Ignore
+            }
+        });
         Ok(quorate_network::start(network).await?)
     }
 
     async fn greet(&self, global: &Global, signer: &Signer, network: &Handle, runner: &Runner) {
         let node = signer.node.node_id();
         if global.json {
-            let listening: Vec<String> = network.addresses().await.iter().map(ToString::to_string).collect();
+            let listening: Vec<String> = network
+                .addresses()
+                .await
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             let backend = runner.backend().to_string();
             line(serde_json::json!({ "node": node, "listening": listening, "backend": backend }).to_string());
         } else {
-            say(format!("Node {node} of operator {} is up, backend {}.", signer.name, runner.backend()));
+            say(format!(
+                "Node {node} of operator {} is up, backend {}.",
+                signer.name,
+                runner.backend()
+            ));
             say("Ctrl-C finishes what was begun and stops; a second Ctrl-C stops at once.");
         }
     }
 }
 
 /// Addresses from flags, else from the configuration, else the defaults.
-pub(super) fn addresses(flags: &[Multiaddr], config: &[String], default: &[&str]) -> anyhow::Result<Vec<Multiaddr>> {
+pub(super) fn addresses(
+    flags: &[Multiaddr],
+    config: &[String],
+    default: &[&str],
+) -> anyhow::Result<Vec<Multiaddr>> {
     if !flags.is_empty() {
         return Ok(flags.to_vec());
     }
-    let texts: Vec<&str> =
-        if config.is_empty() { default.to_vec() } else { config.iter().map(String::as_str).collect() };
+    let texts: Vec<&str> = if config.is_empty() {
+        default.to_vec()
+    } else {
+        config.iter().map(String::as_str).collect()
+    };
     texts
         .into_iter()
-        .map(|text| text.parse().with_context(|| format!("`{text}` is no address such as /ip4/0.0.0.0/tcp/4001")))
+        .map(|text| {
+            text.parse()
+                .with_context(|| format!("`{text}` is no address such as /ip4/0.0.0.0/tcp/4001"))
+        })
         .collect()
 }
 
@@ -218,7 +260,8 @@ pub(super) async fn interrupted() -> io::Result<()> {
 
 /// First Ctrl-C: drain. Second, or SIGTERM: stop.
 async fn drain_then_stop(drain: CancellationToken, stop: CancellationToken) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         tracing::error!("signals cannot be received: kill the process to stop it");
         return;
@@ -252,6 +295,9 @@ fn fresh_folder(path: &Path) -> anyhow::Result<std::path::PathBuf> {
 /// The processor's name, as the kernel gives it.
 fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown processor");
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or("unknown processor");
     model.trim_start_matches(['\t', ' ', ':']).to_owned()
 }

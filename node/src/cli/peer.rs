@@ -16,7 +16,9 @@ use quorate_artifacts::transfer::{Connect, FetchOptions, Fetcher, Progress, Repo
 use quorate_coordinator::exchange::ARTIFACT_BOUND;
 use quorate_core::digest::ArtifactId;
 use quorate_core::{Keypair, NodeId};
-use quorate_network::{BulkStream, Config as NetworkConfig, DialError, Event, Handle, Multiaddr, NetworkName, Role};
+use quorate_network::{
+    BulkStream, Config as NetworkConfig, DialError, Event, Handle, Multiaddr, NetworkName, Role,
+};
 use tokio::sync::mpsc;
 
 use super::Failure;
@@ -50,7 +52,8 @@ impl Reach {
     /// The coordinators that flags name, else those of the configuration; there may be none.
     pub(super) fn coordinators(&self, config: &Config) -> anyhow::Result<Vec<Address>> {
         if self.coordinators.is_empty() {
-            let parse = |text: &String| parse_coordinator(text).context("`coordinators` in config.toml is wrong");
+            let parse =
+                |text: &String| parse_coordinator(text).context("`coordinators` in config.toml is wrong");
             return config.coordinators.iter().map(parse).collect();
         }
         Ok(self.coordinators.clone())
@@ -85,7 +88,11 @@ impl Reach {
         config.network = self.network.clone();
         config.bootstrap = vec![coordinator.0.clone()];
         let (network, events) = quorate_network::start(config).await?;
-        Ok(Peer { network, events: Some(events), coordinator: coordinator.clone() })
+        Ok(Peer {
+            network,
+            events: Some(events),
+            coordinator: coordinator.clone(),
+        })
     }
 }
 
@@ -93,16 +100,24 @@ impl Reach {
 pub(crate) fn parse_coordinator(text: &str) -> anyhow::Result<Address> {
     let shown: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
     let Ok(address) = text.parse::<Multiaddr>() else {
-        bail!("`{shown}` is no address: it must look like /dns/HOST/tcp/4001/p2p/ID or /ip4/1.2.3.4/tcp/4001/p2p/ID");
+        bail!(
+            "`{shown}` is no address: it must look like /dns/HOST/tcp/4001/p2p/ID or /ip4/1.2.3.4/tcp/4001/p2p/ID"
+        );
     };
     let named = address.to_string();
     let Some((place, id)) = named.rsplit_once("/p2p/") else {
-        bail!("`{shown}` does not say whose address it is: add /p2p/ID at its end, with the coordinator's id");
+        bail!(
+            "`{shown}` does not say whose address it is: add /p2p/ID at its end, with the coordinator's id"
+        );
     };
     match id.parse() {
         Ok(id) if !place.is_empty() => Ok((address, id)),
-        Ok(_) => bail!("`{shown}` does not say where the coordinator is: begin with /dns/HOST/tcp/PORT or the like"),
-        Err(_) => bail!("`{shown}` does not end in /p2p/ID with the id of a coordinator, which begins with 12D3Koo"),
+        Ok(_) => bail!(
+            "`{shown}` does not say where the coordinator is: begin with /dns/HOST/tcp/PORT or the like"
+        ),
+        Err(_) => {
+            bail!("`{shown}` does not end in /p2p/ID with the id of a coordinator, which begins with 12D3Koo")
+        }
     }
 }
 
@@ -130,7 +145,9 @@ impl Peer {
     /// # Errors
     /// With [`Failure::Unreachable`] where nobody answers; without it where somebody else does.
     pub(super) async fn connected(&mut self) -> anyhow::Result<()> {
-        let Some(mut events) = self.events.take() else { return Ok(()) };
+        let Some(mut events) = self.events.take() else {
+            return Ok(());
+        };
         let wait = async {
             loop {
                 match events.recv().await {
@@ -142,9 +159,16 @@ impl Peer {
             }
         };
         let late = || {
-            anyhow!("no answer from {} within {} s", self.coordinator.0, CONNECT.as_secs()).context(Failure::Unreachable)
+            anyhow!(
+                "no answer from {} within {} s",
+                self.coordinator.0,
+                CONNECT.as_secs()
+            )
+            .context(Failure::Unreachable)
         };
-        tokio::time::timeout(CONNECT, wait).await.unwrap_or_else(|_| Err(late()))?;
+        tokio::time::timeout(CONNECT, wait)
+            .await
+            .unwrap_or_else(|_| Err(late()))?;
         // Nothing that comes from now on matters here, but an unread queue would fill up.
         tokio::spawn(async move { while events.recv().await.is_some() {} });
         Ok(())
@@ -167,7 +191,9 @@ impl Peer {
             };
             let options = FetchOptions::default();
             let fetcher = Fetcher::new(Arc::clone(store), Streams(self.network.clone()), options);
-            let mut report = fetcher.fetch(id, &[self.coordinator()], ARTIFACT_BOUND, &progress).await;
+            let mut report = fetcher
+                .fetch(id, &[self.coordinator()], ARTIFACT_BOUND, &progress)
+                .await;
             if matches!(report.result, Err(TransferError::NoProvider { .. })) {
                 let mut others = self.providers(id).await?;
                 others.extend(likely);
@@ -178,7 +204,9 @@ impl Peer {
             }
             bar.finish_and_clear();
             explain(&report);
-            report.result.with_context(|| format!("artifact {id} could not be fetched"))?;
+            report
+                .result
+                .with_context(|| format!("artifact {id} could not be fetched"))?;
         }
         let (store, reason) = (Arc::clone(store), reason.to_owned());
         Ok(tokio::task::spawn_blocking(move || store.pin(id, &reason)).await??)
@@ -247,7 +275,11 @@ mod tests {
 
     #[test]
     fn an_address_must_pin_the_coordinators_key() {
-        for place in ["/ip4/127.0.0.1/tcp/4001", "/dns/quorate.example/udp/4001/quic-v1", "/ip6/::1/tcp/1"] {
+        for place in [
+            "/ip4/127.0.0.1/tcp/4001",
+            "/dns/quorate.example/udp/4001/quic-v1",
+            "/ip6/::1/tcp/1",
+        ] {
             let text = format!("{place}/p2p/{ID}");
             let (address, id) = parse_coordinator(&text).unwrap();
             assert_eq!((address.to_string(), id.to_string()), (text, ID.to_owned()));
@@ -262,7 +294,9 @@ mod tests {
         assert!(error("localhost:4001").contains("is no address"));
         assert!(error("/ip4/127.0.0.1/tcp/4001").contains("add /p2p/ID"));
         assert!(error(&format!("/p2p/{ID}")).contains("where the coordinator is"));
-        assert!(error(&format!("/ip4/127.0.0.1/tcp/1/p2p/{ID}/p2p-circuit")).contains("does not end in /p2p/ID"));
+        assert!(
+            error(&format!("/ip4/127.0.0.1/tcp/1/p2p/{ID}/p2p-circuit")).contains("does not end in /p2p/ID")
+        );
         let rsa = "/ip4/127.0.0.1/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N";
         assert!(error(rsa).contains("12D3Koo"), "only Ed25519 keys make nodes");
     }

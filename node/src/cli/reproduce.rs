@@ -95,7 +95,10 @@ impl Reproduce {
         }
         match reproduction.conclusion {
             Conclusion::Disagrees => {
-                let what = format!("this machine's score of attempt {} contradicts the published one", reproduction.attempt);
+                let what = format!(
+                    "this machine's score of attempt {} contradicts the published one",
+                    reproduction.attempt
+                );
                 Err(anyhow!(what).context(Failure::Check))
             }
             _ => Ok(()),
@@ -114,7 +117,10 @@ impl Reproduce {
                 sync(home, &peer).await?;
                 Ok(Some(peer))
             }
-            Err(error) if error.downcast_ref() == Some(&Failure::Unreachable) && !LedgerHome::all(home)?.is_empty() => {
+            Err(error)
+                if error.downcast_ref() == Some(&Failure::Unreachable)
+                    && !LedgerHome::all(home)?.is_empty() =>
+            {
                 say(format!("{error:#}; going on with what this home holds"));
                 Ok(None)
             }
@@ -122,7 +128,12 @@ impl Reproduce {
         }
     }
 
-    async fn reproduce(&self, home: &Home, config: &Config, peer: Option<&Peer>) -> anyhow::Result<Reproduction> {
+    async fn reproduce(
+        &self,
+        home: &Home,
+        config: &Config,
+        peer: Option<&Peer>,
+    ) -> anyhow::Result<Reproduction> {
         let subject = self.subject(home)?;
         let attempt = subject.attempt()?;
         let bundle = attempt.lease.bundle;
@@ -136,9 +147,17 @@ impl Reproduce {
         }
 
         let here = Here::prepare(home, config, self.backend, artifacts).await?;
-        say(format!("Scoring {} in a container ({}) …", subject.spec.label(), here.backend()));
-        let scoring =
-            Scoring { spec: &subject.spec, bundle, artifact: subject.artifact, seed: subject.seed };
+        say(format!(
+            "Scoring {} in a container ({}) …",
+            subject.spec.label(),
+            here.backend()
+        ));
+        let scoring = Scoring {
+            spec: &subject.spec,
+            bundle,
+            artifact: subject.artifact,
+            seed: subject.seed,
+        };
         let outcome = here.score(scoring).await;
         let backend = here.backend().to_string();
         here.clear().await;
@@ -155,9 +174,15 @@ impl Reproduce {
         }
         let mut histories = Vec::new();
         for ledger in &ledgers {
-            histories.push(reading::read(&ledger.files(), &ledger.key).map_err(judged)?.history);
+            histories.push(
+                reading::read(&ledger.files(), &ledger.key)
+                    .map_err(judged)?
+                    .history,
+            );
         }
-        let all = histories.iter().flat_map(|history| history.attempts().keys().map(move |id| (*id, history)));
+        let all = histories
+            .iter()
+            .flat_map(|history| history.attempts().keys().map(move |id| (*id, history)));
         let (id, history) = lookup::unique("attempt", &self.attempt, all)?;
         Subject::new(history.clone(), id)
     }
@@ -165,38 +190,68 @@ impl Reproduce {
 
 impl Subject {
     fn new(history: History, id: AttemptId) -> anyhow::Result<Self> {
-        let attempt = history.attempts().get(&id).context("the ledger lost the attempt")?;
+        let attempt = history
+            .attempts()
+            .get(&id)
+            .context("the ledger lost the attempt")?;
         let Some(proceedings) = attempt.proceedings() else {
             bail!("attempt {id} handed nothing in, so there is nothing to score");
         };
         let Some(output) = &proceedings.draw else {
-            bail!("the verifiers of attempt {id} are not drawn yet, so its scoring seed does not exist: try again later");
+            bail!(
+                "the verifiers of attempt {id} are not drawn yet, so its scoring seed does not exist: try again later"
+            );
         };
-        let spec = history.spec(attempt).context("the ledger holds no terms for the attempt's task")?.clone();
+        let spec = history
+            .spec(attempt)
+            .context("the ledger holds no terms for the attempt's task")?
+            .clone();
         if spec.device == DeviceKind::Gpu {
-            bail!("{} needs a GPU, and this version scores on CPUs only", spec.label());
+            bail!(
+                "{} needs a GPU, and this version scores on CPUs only",
+                spec.label()
+            );
         }
         let (artifact, seed) = (proceedings.claim.artifact, draw::scoring_seed(output, id));
-        Ok(Self { artifact, seed, spec, id, history })
+        Ok(Self {
+            artifact,
+            seed,
+            spec,
+            id,
+            history,
+        })
     }
 
     fn attempt(&self) -> anyhow::Result<&Attempt> {
-        self.history.attempts().get(&self.id).context("the ledger lost the attempt")
+        self.history
+            .attempts()
+            .get(&self.id)
+            .context("the ledger lost the attempt")
     }
 }
 
 /// Those who had the artifact once: executor and verifiers.
 fn holders(attempt: &Attempt) -> Vec<NodeId> {
-    let verifiers = attempt.proceedings().into_iter().flat_map(|p| p.assigned.iter().map(|assigned| assigned.node));
+    let verifiers = attempt
+        .proceedings()
+        .into_iter()
+        .flat_map(|p| p.assigned.iter().map(|assigned| assigned.node));
     std::iter::once(attempt.lease.node).chain(verifiers).collect()
 }
 
-async fn bring(store: &Arc<Store>, id: ArtifactId, holders: &[NodeId], peer: Option<&Peer>) -> anyhow::Result<()> {
+async fn bring(
+    store: &Arc<Store>,
+    id: ArtifactId,
+    holders: &[NodeId],
+    peer: Option<&Peer>,
+) -> anyhow::Result<()> {
     match peer {
         Some(peer) => peer.fetch(store, id, holders, "reproduced").await,
         None if store.has(id) => Ok(()),
-        None => Err(anyhow!("artifact {id} is not here: pass --coordinator ADDRESS of one that can be reached")
-            .context(Failure::Unreachable)),
+        None => Err(anyhow!(
+            "artifact {id} is not here: pass --coordinator ADDRESS of one that can be reached"
+        )
+        .context(Failure::Unreachable)),
     }
 }
 
@@ -204,16 +259,25 @@ impl Reproduction {
     fn new(subject: &Subject, attempt: &Attempt, outcome: &Outcome, backend: String) -> Self {
         let rule = &subject.spec.agreement;
         let verdict = attempt.verdict();
-        let agreeing = verdict.map(|verdict| verdict.agreeing.as_slice()).unwrap_or_default();
+        let agreeing = verdict
+            .map(|verdict| verdict.agreeing.as_slice())
+            .unwrap_or_default();
         let revealed: Vec<Rescore<'_>> = attempt.proceedings().map(|p| p.rescores()).unwrap_or_default();
         let compared = |rescore: &Rescore<'_>| Compared {
             node: rescore.node,
-            operator: subject.history.nodes().get(&rescore.node).map(|node| node.name.to_string()),
+            operator: subject
+                .history
+                .nodes()
+                .get(&rescore.node)
+                .map(|node| node.name.to_string()),
             made_the_verdict: agreeing.contains(&rescore.node),
             score: Measured::of(rescore.outcome, rule),
             relation: relation_name(rule.relate(outcome, rescore.outcome)),
         };
-        let decisive = revealed.iter().filter(|rescore| agreeing.contains(&rescore.node)).map(|rescore| rescore.outcome);
+        let decisive = revealed
+            .iter()
+            .filter(|rescore| agreeing.contains(&rescore.node))
+            .map(|rescore| rescore.outcome);
         Self {
             attempt: subject.id,
             task: subject.spec.label(),
@@ -248,15 +312,32 @@ impl Reproduction {
         });
         for rescore in &self.rescores {
             let name = rescore.operator.as_deref().unwrap_or("unknown");
-            let part = if rescore.made_the_verdict { "" } else { "; did not make the verdict" };
-            let Compared { node, score, relation, .. } = rescore;
-            line(format!("  {name}/{}: {}; this machine {relation}{part}", node.short(), score.text()));
+            let part = if rescore.made_the_verdict {
+                ""
+            } else {
+                "; did not make the verdict"
+            };
+            let Compared {
+                node,
+                score,
+                relation,
+                ..
+            } = rescore;
+            line(format!(
+                "  {name}/{}: {}; this machine {relation}{part}",
+                node.short(),
+                score.text()
+            ));
         }
         line(format!("here        {} ({})", self.here.text(), self.backend));
         line(match self.conclusion {
             Conclusion::Agrees => "This machine AGREES with the published result, by the task's own rule.",
-            Conclusion::Disagrees => "This machine DISAGREES with the published result, by the task's own rule.",
-            Conclusion::Unclear => "UNCLEAR: the scores are too noisy, or too divided, to tell by the task's own rule.",
+            Conclusion::Disagrees => {
+                "This machine DISAGREES with the published result, by the task's own rule."
+            }
+            Conclusion::Unclear => {
+                "UNCLEAR: the scores are too noisy, or too divided, to tell by the task's own rule."
+            }
             Conclusion::NothingPublished => "There is no published result to compare with.",
         });
     }

@@ -65,7 +65,11 @@ struct Opened {
 fn open(name: &str) -> anyhow::Result<Opened> {
     let (folder, scratch) = locate(name)?;
     let definition = Definition::read(&folder)?;
-    Ok(Opened { definition, folder, _scratch: scratch })
+    Ok(Opened {
+        definition,
+        folder,
+        _scratch: scratch,
+    })
 }
 
 fn locate(name: &str) -> anyhow::Result<(PathBuf, TempDir)> {
@@ -81,10 +85,15 @@ fn split_tier(text: &str) -> (&str, Option<Tier>) {
         return (text, None);
     }
     // As campaign files do, a folder's tier may follow a `#`.
-    let named = text.rsplit_once('#').or_else(|| text.rsplit_once('/')).and_then(|(name, tier)| {
-        let tier = [Tier::Smoke, Tier::Gpu, Tier::Full].into_iter().find(|known| known.as_str() == tier)?;
-        (!name.is_empty()).then_some((name, Some(tier)))
-    });
+    let named = text
+        .rsplit_once('#')
+        .or_else(|| text.rsplit_once('/'))
+        .and_then(|(name, tier)| {
+            let tier = [Tier::Smoke, Tier::Gpu, Tier::Full]
+                .into_iter()
+                .find(|known| known.as_str() == tier)?;
+            (!name.is_empty()).then_some((name, Some(tier)))
+        });
     named.unwrap_or((text, None))
 }
 
@@ -110,7 +119,12 @@ fn list(global: &Global) -> anyhow::Result<()> {
         }));
     }
     for (definition, tiers) in tasks {
-        line(format!("{:<22} {:<18} {}", definition.name, tiers.join(", "), definition.summary));
+        line(format!(
+            "{:<22} {:<18} {}",
+            definition.name,
+            tiers.join(", "),
+            definition.summary
+        ));
     }
     Ok(())
 }
@@ -118,8 +132,14 @@ fn list(global: &Global) -> anyhow::Result<()> {
 fn show(global: &Global, text: &str) -> anyhow::Result<()> {
     let (name, tier) = split_tier(text);
     let opened = open(name)?;
-    let tiers: Vec<Tier> = tier.map_or_else(|| opened.definition.tiers.keys().copied().collect(), |tier| vec![tier]);
-    let specs = tiers.into_iter().map(|tier| opened.definition.spec(tier)).collect::<Result<Vec<_>, _>>()?;
+    let tiers: Vec<Tier> = tier.map_or_else(
+        || opened.definition.tiers.keys().copied().collect(),
+        |tier| vec![tier],
+    );
+    let specs = tiers
+        .into_iter()
+        .map(|tier| opened.definition.spec(tier))
+        .collect::<Result<Vec<_>, _>>()?;
     if global.json {
         return json(&serde_json::json!({ "name": opened.definition.name, "tiers": specs }));
     }
@@ -132,9 +152,16 @@ fn show(global: &Global, text: &str) -> anyhow::Result<()> {
     }
     // The text is the author's, not ours: it may hold anything, so it goes out without control characters.
     let path = opened.folder.join(definition.instructions.as_str());
-    let instructions = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let instructions =
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     line("\nInstructions\n");
-    line(instructions.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>().trim_end());
+    line(
+        instructions
+            .chars()
+            .filter(|c| !c.is_control() || *c == '\n')
+            .collect::<String>()
+            .trim_end(),
+    );
     Ok(())
 }
 
@@ -150,12 +177,19 @@ fn print_spec(spec: &TaskSpec) {
         )
     };
     let words = |words: &[quorate_core::text::Note]| {
-        words.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        words
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let agreement = match spec.agreement {
         quorate_core::agreement::Agreement::Exact => "the same raw score, bit for bit".to_owned(),
         quorate_core::agreement::Agreement::Equivalence { margin, .. } => {
-            format!("shown to differ by less than {} (two one-sided tests)", margin.get())
+            format!(
+                "shown to differ by less than {} (two one-sided tests)",
+                margin.get()
+            )
         }
     };
     line(spec.label());
@@ -176,7 +210,10 @@ fn print_spec(spec: &TaskSpec) {
 fn check_task(global: &Global, name: &str) -> anyhow::Result<()> {
     let (folder, _scratch) = locate(name)?;
     let findings: Vec<String> = match Definition::read(&folder) {
-        Ok(definition) => check(&definition, &folder).iter().map(ToString::to_string).collect(),
+        Ok(definition) => check(&definition, &folder)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         Err(error) => vec![crate::volunteer::with_causes(&error)],
     };
     if global.json {
@@ -217,7 +254,9 @@ fn pack(global: &Global, text: &str, into: Option<&Path>) -> anyhow::Result<()> 
         None => store.pin(artifact, "packed")?,
     }
     if global.json {
-        return json(&serde_json::json!({ "bundle": packed.bundle, "task": packed.spec.label(), "into": into }));
+        return json(
+            &serde_json::json!({ "bundle": packed.bundle, "task": packed.spec.label(), "into": into }),
+        );
     }
     line(packed.bundle.to_string());
     say(format!("{} is packed", packed.spec.label()));
@@ -231,10 +270,19 @@ mod tests {
     #[test]
     fn a_tier_is_split_from_names_and_paths() {
         assert_eq!(split_tier("optimize-kernel"), ("optimize-kernel", None));
-        assert_eq!(split_tier("optimize-kernel/gpu"), ("optimize-kernel", Some(Tier::Gpu)));
-        assert_eq!(split_tier("./tasks/mine/full"), ("./tasks/mine", Some(Tier::Full)));
+        assert_eq!(
+            split_tier("optimize-kernel/gpu"),
+            ("optimize-kernel", Some(Tier::Gpu))
+        );
+        assert_eq!(
+            split_tier("./tasks/mine/full"),
+            ("./tasks/mine", Some(Tier::Full))
+        );
         assert_eq!(split_tier("./tasks/mine"), ("./tasks/mine", None));
-        assert_eq!(split_tier("./tasks/mine#smoke"), ("./tasks/mine", Some(Tier::Smoke)));
+        assert_eq!(
+            split_tier("./tasks/mine#smoke"),
+            ("./tasks/mine", Some(Tier::Smoke))
+        );
         assert_eq!(split_tier("/smoke"), ("/smoke", None));
     }
 

@@ -1,7 +1,7 @@
 //! Following one log and doing what it asks at once: enroll, reveal, send again, give up.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quorate_core::History;
 use quorate_core::history::AssignedState;
@@ -15,9 +15,34 @@ use crate::duties::{leases, must_enroll, reveals};
 use crate::follower::Follower;
 use crate::journal::Part;
 
+/// How long a coordinator may be silent before that is worth a word: longer than it takes to connect.
+const WORTH_A_WORD: Duration = Duration::from_secs(5);
+
+/// A coordinator's silence, said once.
+#[derive(Debug, Default)]
+struct Silence {
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl Silence {
+    /// Whether the silence has lasted and was not said yet.
+    fn is_news(&mut self) -> bool {
+        let lasted = self.since.get_or_insert_with(Instant::now).elapsed() >= WORTH_A_WORD;
+        lasted && !std::mem::replace(&mut self.said, lasted)
+    }
+
+    fn ended(&mut self) {
+        if std::mem::take(self).said {
+            tracing::info!("the coordinator answers again");
+        }
+    }
+}
+
 impl Volunteer {
     /// Follows a log until stopped.
     pub(super) async fn attend(self, follower: Follower) {
+        let mut silence = Silence::default();
         while !self.stop.is_cancelled() {
             let step = async {
                 let before = follower.history().map_or(0, |history| history.size());
@@ -31,9 +56,11 @@ impl Volunteer {
                 Ok::<(), WorkError>(())
             };
             match step.await {
-                Ok(()) => {}
+                Ok(()) => silence.ended(),
                 Err(WorkError::Follow(error)) if error.is_passing() => {
-                    tracing::warn!(error = with_causes(&error), "waiting for the coordinator");
+                    if silence.is_news() {
+                        tracing::warn!(error = with_causes(&error), "waiting for the coordinator");
+                    }
                 }
                 Err(error) => tracing::error!(error = with_causes(&error), "this log cannot be followed now"),
             }
@@ -63,26 +90,39 @@ impl Volunteer {
             }
             let known = self
                 .with_journal(move |journal| {
-                    Ok((journal.has_begun(attempt)?, journal.sealed(attempt, Part::Executor)?))
+                    Ok((
+                        journal.has_begun(attempt)?,
+                        journal.sealed(attempt, Part::Executor)?,
+                    ))
                 })
                 .await?;
             match known {
                 (_, Some(sealed)) => {
-                    self.report(self.submit_bytes(coordinator, "sealed claim", sealed.seal.into_bytes()).await);
+                    self.report(
+                        self.submit_bytes(coordinator, "sealed claim", sealed.seal.into_bytes())
+                            .await,
+                    );
                 }
                 (true, None) => {
                     let note = Note::lossy("the node was stopped while the attempt ran");
-                    let envelope = self.signer.forfeit(attempt, ForfeitReason::Abandoned { note }, now())?;
+                    let envelope = self
+                        .signer
+                        .forfeit(attempt, ForfeitReason::Abandoned { note }, now())?;
                     self.report(self.submit(coordinator, "forfeit", &envelope).await);
                 }
                 (false, None) => {}
             }
         }
         for (attempt, part) in reveals(history, me) {
-            let sealed = self.with_journal(move |journal| journal.sealed(attempt, part)).await?;
+            let sealed = self
+                .with_journal(move |journal| journal.sealed(attempt, part))
+                .await?;
             match sealed {
                 Some(sealed) => {
-                    self.report(self.submit_bytes(coordinator, "reveal", sealed.reveal.into_bytes()).await);
+                    self.report(
+                        self.submit_bytes(coordinator, "reveal", sealed.reveal.into_bytes())
+                            .await,
+                    );
                 }
                 None => tracing::error!(%attempt, "this node's journal lacks what it sealed"),
             }
@@ -95,14 +135,17 @@ impl Volunteer {
         for (id, attempt) in history.attempts() {
             let waiting = attempt.verdict().is_none()
                 && attempt.proceedings().is_some_and(|p| {
-                    p.live().any(|a| a.node == self.me() && a.state == AssignedState::Waiting)
+                    p.live()
+                        .any(|a| a.node == self.me() && a.state == AssignedState::Waiting)
                 });
             if !waiting || self.is_running(*id) {
                 continue;
             }
             let id = *id;
             if let Some(sealed) = self.with_journal(move |j| j.sealed(id, Part::Verifier)).await? {
-                let sent = self.submit_bytes(follower.coordinator(), "sealed rescore", sealed.seal.into_bytes()).await;
+                let sent = self
+                    .submit_bytes(follower.coordinator(), "sealed rescore", sealed.seal.into_bytes())
+                    .await;
                 self.report(sent);
             }
         }
@@ -112,7 +155,8 @@ impl Volunteer {
     /// One refused record must not keep the others from being sent.
     pub(super) fn report(&self, result: Result<(), WorkError>) {
         if let Err(error) = result {
-            tracing::warn!(node = %self.me().short(), error = with_causes(&error), "a record was not accepted");
+            // Often the log had grown meanwhile. While it asks for the record, it is sent again.
+            tracing::info!(error = with_causes(&error), "a record was not accepted now");
         }
     }
 }

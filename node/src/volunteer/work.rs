@@ -60,7 +60,9 @@ impl Volunteer {
     }
 
     fn histories(&self) -> impl Iterator<Item = (&Follower, Arc<History>)> {
-        self.followers.iter().filter_map(|follower| Some((follower, follower.history()?)))
+        self.followers
+            .iter()
+            .filter_map(|follower| Some((follower, follower.history()?)))
     }
 
     /// The most urgent rescore that is not journaled and not tried too often.
@@ -68,7 +70,9 @@ impl Volunteer {
         for (follower, history) in self.histories() {
             for job in rescores(&history, self.me(), now()) {
                 let attempt = job.attempt;
-                let kept = self.with_journal(move |journal| journal.sealed(attempt, Part::Verifier)).await;
+                let kept = self
+                    .with_journal(move |journal| journal.sealed(attempt, Part::Verifier))
+                    .await;
                 let fresh = matches!(kept, Ok(None));
                 if fresh && tries.get(&attempt).is_none_or(|count| *count < TRIES) {
                     return Some((follower.clone(), job));
@@ -82,14 +86,21 @@ impl Volunteer {
     async fn rescore(&self, follower: &Follower, job: &RescoreJob) -> Result<(), WorkError> {
         let spec = self.spec(follower, job.attempt)?;
         let coordinator = follower.coordinator();
-        self.bring("bundle", ArtifactId(job.bundle.0), &[coordinator], "bundle").await?;
-        self.bring("artifact", job.artifact, &[job.executor, coordinator], "rescored").await?;
+        self.bring("bundle", ArtifactId(job.bundle.0), &[coordinator], "bundle")
+            .await?;
+        self.bring("artifact", job.artifact, &[job.executor, coordinator], "rescored")
+            .await?;
         let slot = self.slots.acquire().await?;
-        let scoring = Scoring { spec: &spec, bundle: job.bundle, artifact: job.artifact, seed: job.seed };
+        let scoring = Scoring {
+            spec: &spec,
+            bundle: job.bundle,
+            artifact: job.artifact,
+            seed: job.seed,
+        };
         let outcome = self.runner.score(scoring, &slot, &self.stop).await?;
         drop(slot);
         tracing::info!(attempt = %job.attempt.short(), ?outcome, "re-scored");
-        let outcome = shifted(outcome, self.misconduct.lie);
+        let outcome = shifted(outcome, self.misconduct.lie, &spec.scale);
         let sealed = self.signer.rescore(job.attempt, job.artifact, outcome, now())?;
         let seal = sealed.seal.clone().into_bytes();
         self.with_journal(move |journal| journal.keep(&sealed)).await?;
@@ -124,10 +135,17 @@ impl Volunteer {
         let attempt = match ask(&self.network, follower.coordinator(), &request).await? {
             Response::Leased { attempt } => attempt,
             Response::Idle => return Ok(false),
-            other => return Err(WorkError::Refused { what: "request for work", reason: describe(&other) }),
+            other => {
+                return Err(WorkError::Refused {
+                    what: "request for work",
+                    reason: describe(&other),
+                });
+            }
         };
         follower.sync().await?;
-        let begun = self.with_journal(move |journal| journal.has_begun(attempt)).await?;
+        let begun = self
+            .with_journal(move |journal| journal.has_begun(attempt))
+            .await?;
         if begun {
             // A lease that a crash cut short: giving it up is under way.
             return Ok(false);
@@ -160,32 +178,53 @@ impl Volunteer {
 
     async fn execute(&self, follower: &Follower, attempt: AttemptId, slot: &Slot) -> Result<(), WorkError> {
         let history = follower.history().ok_or(WorkError::Gone)?;
-        let lease = history.attempts().get(&attempt).ok_or(WorkError::Gone)?.lease.clone();
+        let lease = history
+            .attempts()
+            .get(&attempt)
+            .ok_or(WorkError::Gone)?
+            .lease
+            .clone();
         let spec = self.spec(follower, attempt)?;
         let coordinator = follower.coordinator();
-        self.bring("bundle", ArtifactId(lease.bundle.0), &[coordinator], "bundle").await?;
-        self.bring("agent", ArtifactId(lease.agent.0), &[coordinator], "agent").await?;
+        self.bring("bundle", ArtifactId(lease.bundle.0), &[coordinator], "bundle")
+            .await?;
+        self.bring("agent", ArtifactId(lease.agent.0), &[coordinator], "agent")
+            .await?;
 
         tracing::info!(attempt = %attempt.short(), task = spec.label(), "attempt begins");
         let seed = Digest::derive("quorate 2026-11 agent seed v1", &[attempt.0.as_bytes()]);
-        let run = Attempt { spec: &spec, bundle: lease.bundle, agent: lease.agent, seed };
+        let run = Attempt {
+            spec: &spec,
+            bundle: lease.bundle,
+            agent: lease.agent,
+            seed,
+        };
         let (artifact, usage) = match self.runner.attempt(run, slot, &self.stop).await? {
             Attempted::HandedIn { artifact, usage } => (artifact, usage),
             Attempted::Failed { note } => {
                 tracing::warn!(attempt = %attempt.short(), %note, "the agent left no artifact");
-                let envelope = self.signer.forfeit(attempt, ForfeitReason::Failed { note }, now())?;
+                let envelope = self
+                    .signer
+                    .forfeit(attempt, ForfeitReason::Failed { note }, now())?;
                 return self.submit(coordinator, "forfeit", &envelope).await;
             }
         };
         self.bring("artifact", artifact, &[], "own").await?;
         // A seed of this node's own: the one that verifiers get does not exist yet.
         let seed = Digest::from_bytes(rand::random());
-        let scoring = Scoring { spec: &spec, bundle: lease.bundle, artifact, seed };
+        let scoring = Scoring {
+            spec: &spec,
+            bundle: lease.bundle,
+            artifact,
+            seed,
+        };
         let outcome = self.runner.score(scoring, slot, &self.stop).await?;
         tracing::info!(attempt = %attempt.short(), ?outcome, "scored by its executor");
-        let outcome = shifted(outcome, self.misconduct.inflate);
+        let outcome = shifted(outcome, self.misconduct.inflate, &spec.scale);
         // A clock that is behind the coordinator's must not date the seal before the lease.
-        let sealed = self.signer.claim(attempt, artifact, outcome, usage, now().max(lease.at))?;
+        let sealed = self
+            .signer
+            .claim(attempt, artifact, outcome, usage, now().max(lease.at))?;
         let seal = sealed.seal.clone().into_bytes();
         self.with_journal(move |journal| journal.keep(&sealed)).await?;
         self.submit_bytes(coordinator, "sealed claim", seal).await
@@ -206,7 +245,11 @@ impl Volunteer {
         }
     }
 
-    fn spec(&self, follower: &Follower, attempt: AttemptId) -> Result<quorate_core::task::TaskSpec, WorkError> {
+    fn spec(
+        &self,
+        follower: &Follower,
+        attempt: AttemptId,
+    ) -> Result<quorate_core::task::TaskSpec, WorkError> {
         let history = follower.history().ok_or(WorkError::Gone)?;
         let attempt = history.attempts().get(&attempt).ok_or(WorkError::Gone)?;
         history.spec(attempt).cloned().ok_or(WorkError::Gone)
@@ -226,7 +269,10 @@ impl Volunteer {
 fn has_work(history: &History, node: &Volunteer) -> bool {
     let me = node.me();
     let open = history.open_slots().iter().any(|slot| {
-        history.bundles().get(&slot.bundle).is_some_and(|spec| spec.device == DeviceKind::Cpu)
+        history
+            .bundles()
+            .get(&slot.bundle)
+            .is_some_and(|spec| spec.device == DeviceKind::Cpu)
     });
     history.nodes().contains_key(&me) && (open || !leases(history, me).is_empty())
 }

@@ -22,9 +22,15 @@ impl Coordinator {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let address = said.pointer("/listening/0").and_then(serde_json::Value::as_str).unwrap().to_owned();
+        let address = said
+            .pointer("/listening/0")
+            .and_then(serde_json::Value::as_str)
+            .unwrap()
+            .to_owned();
         Self { child, home, address }
     }
 

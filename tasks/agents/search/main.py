@@ -49,7 +49,7 @@ def search(space, command, deadline, rng):
         text = space.render(os.environ["QUORATE_TIER"], candidate)
         write(space.ARTIFACT, text)
         try:
-            score, said = scored(command, left)
+            score, said = scored(with_seed(command, rng), left)
         finally:
             write(space.ARTIFACT, best_text)
         better = score is not None and score > best_score
@@ -76,6 +76,11 @@ def uses(seen, name, value):
     return sum((name, value) in choice for choice in seen)
 
 
+def with_seed(command, rng):
+    """The score command with a seed of this agent's own: each score is measured on other inputs."""
+    return [word.replace("{seed}", rng.randbytes(32).hex()) for word in command]
+
+
 def scored(command, seconds):
     """The normalised score, or None and what went wrong."""
     try:
@@ -100,8 +105,8 @@ def load_space():
 
 
 def setting(name):
-    found = re.search(rf"^{name} = (\d+)$", read(os.path.join(AGENT, "agent.toml")), re.MULTILINE)
-    return int(found.group(1))
+    """A setting of `agent.toml`, as the node hands it over."""
+    return int(os.environ[f"QUORATE_SETTING_{name.upper()}"])
 
 
 def frozen(choice):

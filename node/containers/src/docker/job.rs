@@ -135,6 +135,9 @@ fn sorted(piece: Result<LogOutput, EngineError>) -> Option<io::Result<(Pipe, byt
 /// An engine answers a kill once the container is dead, which may take it ten seconds.
 const ANSWER: Duration = Duration::from_secs(20);
 
+/// Events are asked for from well before the command can have started.
+const EARLIER: Duration = Duration::from_secs(60);
+
 /// How often the engine is asked what the command uses. It forgets when the command ends, so the
 /// last reading is what there is.
 const READING: Duration = Duration::from_millis(500);
@@ -192,7 +195,7 @@ impl Running {
             _readings: readings,
             paused: false,
             killed: false,
-            start: SystemTime::now(),
+            start: SystemTime::now() - EARLIER,
             _live: live,
         }
     }
@@ -228,15 +231,11 @@ impl Job for Running {
             self.exit = None;
             exited?;
         }
-        let state = self
-            .parts
-            .engine
-            .inspect_container(&self.parts.names.worker, None)
-            .await;
-        let state = state.map_err(Error::engine("reading the command's end"))?.state;
-        let state = state.unwrap_or_default();
         let Parts { engine, names } = &self.parts;
-        let out_of_memory = !self.killed && memory::ran_out(engine, &names.worker, &state, self.start).await;
+        let worker = engine.inspect_container(&names.worker, None).await;
+        let worker = worker.map_err(Error::engine("reading the command's end"))?;
+        let (id, state) = (worker.id.unwrap_or_default(), worker.state.unwrap_or_default());
+        let out_of_memory = !self.killed && memory::ran_out(engine, &id, &state, self.start).await;
         let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Ended {
             end: end(state.exit_code.unwrap_or(-1)),
@@ -266,7 +265,15 @@ impl Job for Running {
 
     async fn pause(&mut self) -> Result<(), Error> {
         if !self.paused {
-            let paused = promptly(self.parts.engine.pause_container(&self.parts.names.worker)).await;
+            let Parts { engine, names } = &self.parts;
+            // On a busy host an engine's runtime may give up on processes that fork as it freezes.
+            let mut paused = promptly(engine.pause_container(&names.worker)).await;
+            for _ in 0..2 {
+                let Err(EngineError::DockerResponseServerError { status_code: 500, .. }) = paused else {
+                    break;
+                };
+                paused = promptly(engine.pause_container(&names.worker)).await;
+            }
             paused.map_err(Error::engine("pausing the command"))?;
             self.paused = true;
         }

@@ -14,12 +14,12 @@ use tokio::time::timeout;
 /// What a killed process leaves as its code.
 const KILLED: i64 = 128 + 9;
 /// How long the event may take; only a kill that nobody here asked for is waited on.
-const PATIENCE: Duration = Duration::from_millis(0);
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Looks at the state, and at the events since `start` where that leaves a doubt.
 pub(super) async fn ran_out(
     engine: &bollard::Docker,
-    worker: &str,
+    id: &str,
     state: &ContainerState,
     start: SystemTime,
 ) -> bool {
@@ -32,7 +32,7 @@ pub(super) async fn ran_out(
         .as_secs()
         .to_string();
     let filters = HashMap::from([
-        ("container".to_owned(), vec![worker.to_owned()]),
+        ("container".to_owned(), vec![id.to_owned()]),
         ("event".to_owned(), vec!["oom".to_owned()]),
     ]);
     let options = EventsOptionsBuilder::default()

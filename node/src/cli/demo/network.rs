@@ -69,10 +69,21 @@ impl Network {
         let mut coordinator = spawn(
             "coordinator",
             coordinator_home.root(),
-            &["coordinator", "run", "--listen", "/ip4/127.0.0.1/tcp/0", "--http", "127.0.0.1:0"],
+            &[
+                "coordinator",
+                "run",
+                "--listen",
+                "/ip4/127.0.0.1/tcp/0",
+                "--http",
+                "127.0.0.1:0",
+            ],
         )?;
         let up: CoordinatorUp = first_line(&mut coordinator).await?;
-        let address = up.listening.first().context("the coordinator listens nowhere")?.clone();
+        let address = up
+            .listening
+            .first()
+            .context("the coordinator listens nowhere")?
+            .clone();
 
         let mut nodes = Vec::new();
         for number in 1..=count {
@@ -85,7 +96,9 @@ impl Network {
             ids.push(up.node);
             chosen = up.backend;
         }
-        let [.., cheat, liar] = ids.as_slice() else { bail!("the demo needs more nodes") };
+        let [.., cheat, liar] = ids.as_slice() else {
+            bail!("the demo needs more nodes")
+        };
         let (watcher_home, handle, watcher) = watch_as_a_stranger(root, &address).await?;
         Ok(Self {
             coordinator,
@@ -125,9 +138,14 @@ impl Network {
     pub(super) async fn publish(&mut self, campaign: &Path) -> anyhow::Result<()> {
         let wanted = self.nodes.len();
         self.until(|history| history.nodes().len() == wanted).await?;
-        let text = match campaign.to_str().and_then(|name| quorate_tasks::catalog::campaign_text(name).ok()) {
+        let text = match campaign
+            .to_str()
+            .and_then(|name| quorate_tasks::catalog::campaign_text(name).ok())
+        {
             Some(text) if !campaign.exists() => text.to_owned(),
-            _ => fs::read_to_string(campaign).with_context(|| format!("cannot read {}", campaign.display()))?,
+            _ => {
+                fs::read_to_string(campaign).with_context(|| format!("cannot read {}", campaign.display()))?
+            }
         };
         let path = std::path::absolute(campaign)?;
         match control::ask(&self.coordinator_home.control(), &Ask::Publish { path, text }).await? {
@@ -159,7 +177,9 @@ impl Network {
     /// The root of the watcher's copy.
     pub(super) fn root(&self) -> anyhow::Result<String> {
         let ledger = LedgerHome::choose(&self.watcher_home, None)?;
-        Ok(quorate_ledger::audit_directory(&ledger.files(), &ledger.key)?.root.to_string())
+        Ok(quorate_ledger::audit_directory(&ledger.files(), &ledger.key)?
+            .root
+            .to_string())
     }
 
     async fn until(&mut self, mut done: impl FnMut(&History) -> bool) -> anyhow::Result<Arc<History>> {
@@ -184,7 +204,10 @@ impl Network {
         for party in std::iter::once(&self.coordinator).chain(&self.nodes) {
             let said = fs::read_to_string(&party.log).unwrap_or_default();
             let lines: Vec<&str> = said.lines().collect();
-            let tail = lines.get(lines.len().saturating_sub(10)..).unwrap_or_default().join("\n");
+            let tail = lines
+                .get(lines.len().saturating_sub(10)..)
+                .unwrap_or_default()
+                .join("\n");
             let _ = writeln!(text, "--- {}\n{tail}", party.name);
         }
         text
@@ -197,7 +220,10 @@ impl Network {
             terminate(&party.child);
         }
         for party in self.nodes.iter_mut().chain([&mut self.coordinator]) {
-            if tokio::time::timeout(Duration::from_secs(15), party.child.wait()).await.is_err() {
+            if tokio::time::timeout(Duration::from_secs(15), party.child.wait())
+                .await
+                .is_err()
+            {
                 let _ = party.child.kill().await;
             }
         }
@@ -219,7 +245,13 @@ async fn watch_as_a_stranger(root: &Path, address: &str) -> anyhow::Result<(Home
     Ok((home, handle, follower))
 }
 
-fn spawn_node(root: &Path, number: u8, count: u8, address: &str, backend: BackendChoice) -> anyhow::Result<Party> {
+fn spawn_node(
+    root: &Path,
+    number: u8,
+    count: u8,
+    address: &str,
+    backend: BackendChoice,
+) -> anyhow::Result<Party> {
     let name = format!("operator-{number}");
     let home = Home::open(root.join(format!("node-{number}")))?;
     let backend = match backend {
@@ -227,7 +259,14 @@ fn spawn_node(root: &Path, number: u8, count: u8, address: &str, backend: Backen
         BackendChoice::Docker => "docker",
         BackendChoice::Embedded => "embedded",
     };
-    let mut arguments = vec!["node", "run", "--coordinator", address, "--listen", "/ip4/127.0.0.1/tcp/0"];
+    let mut arguments = vec![
+        "node",
+        "run",
+        "--coordinator",
+        address,
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+    ];
     arguments.extend(["--name", &name, "--backend", backend]);
     let shift = SHIFT.to_string();
     if number == count {
@@ -252,12 +291,20 @@ fn spawn(name: &str, home: &Path, arguments: &[&str]) -> anyhow::Result<Party> {
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot start {name}"))?;
-    Ok(Party { name: name.to_owned(), log, child })
+    Ok(Party {
+        name: name.to_owned(),
+        log,
+        child,
+    })
 }
 
 /// The JSON line that a party prints when it is up.
 async fn first_line<T: serde::de::DeserializeOwned>(party: &mut Party) -> anyhow::Result<T> {
-    let stdout = party.child.stdout.take().context("its output was taken already")?;
+    let stdout = party
+        .child
+        .stdout
+        .take()
+        .context("its output was taken already")?;
     let mut line = String::new();
     let mut stdout = BufReader::new(stdout);
     let in_time = tokio::time::timeout(Duration::from_secs(60), stdout.read_line(&mut line)).await;
@@ -269,7 +316,10 @@ async fn first_line<T: serde::de::DeserializeOwned>(party: &mut Party) -> anyhow
 }
 
 fn terminate(child: &Child) {
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
@@ -288,9 +338,17 @@ fn tell(history: &History, told: &mut BTreeMap<quorate_core::digest::AttemptId, 
             let agent = history
                 .campaigns()
                 .get(&attempt.lease.campaign)
-                .and_then(|c| c.terms.agents.iter().find(|agent| agent.id == attempt.lease.agent))
+                .and_then(|c| {
+                    c.terms
+                        .agents
+                        .iter()
+                        .find(|agent| agent.id == attempt.lease.agent)
+                })
                 .map_or("?", |agent| agent.name.as_str());
-            let node = history.nodes().get(&attempt.lease.node).map_or("?", |node| node.name.as_str());
+            let node = history
+                .nodes()
+                .get(&attempt.lease.node)
+                .map_or("?", |node| node.name.as_str());
             say(format!("  attempt {} by {agent} on {node}: {phase}", id.short()));
         }
     }

@@ -41,7 +41,10 @@ impl Report {
         for attempt in &self.board.attempts {
             let id = attempt.id.short();
             if attempt.status != Status::Accepted {
-                wrong.push(format!("attempt {id} was not accepted but {}", attempt.status.name()));
+                wrong.push(format!(
+                    "attempt {id} was not accepted but {}",
+                    attempt.status.name()
+                ));
             }
             let overclaimed = attempt.claim == Some(ClaimCheck::Overclaimed);
             let cheats = attempt.node == self.cheat;

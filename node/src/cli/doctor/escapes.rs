@@ -36,7 +36,9 @@ fn parse(version: &str) -> Option<([u32; 3], Option<u32>)> {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         text.get(..end)?.parse().ok()
     };
-    let candidate = rest.split_once("-rc").and_then(|(_, number)| digits(number.trim_start_matches('.')));
+    let candidate = rest
+        .split_once("-rc")
+        .and_then(|(_, number)| digits(number.trim_start_matches('.')));
     Some(([digits(major)?, digits(minor)?, digits(rest)?], candidate))
 }
 
@@ -46,10 +48,27 @@ mod tests {
 
     #[test]
     fn only_versions_before_the_fixes_are_refused() {
-        for bad in ["1.0.3", "1.1.12", "1.2.7", "1.3.2", "v1.3.0", "1.4.0-rc.2", "1.1.12-0ubuntu2~22.04.1"] {
+        for bad in [
+            "1.0.3",
+            "1.1.12",
+            "1.2.7",
+            "1.3.2",
+            "v1.3.0",
+            "1.4.0-rc.2",
+            "1.1.12-0ubuntu2~22.04.1",
+        ] {
             assert!(known_escape("runc", bad).is_some(), "{bad}");
         }
-        for good in ["1.2.8", "1.2.10", "1.3.3", "1.4.0-rc.3", "1.4.0", "1.5.0", "2.0.0", "1.3.4+ds1"] {
+        for good in [
+            "1.2.8",
+            "1.2.10",
+            "1.3.3",
+            "1.4.0-rc.3",
+            "1.4.0",
+            "1.5.0",
+            "2.0.0",
+            "1.3.4+ds1",
+        ] {
             assert_eq!(known_escape("runc", good), None, "{good}");
         }
         for bad in ["1.17.7", "1.9.0", "0.8.0"] {

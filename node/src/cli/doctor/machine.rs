@@ -39,33 +39,51 @@ impl Machine {
             home_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
             cgroup: cgroup(Path::new("/sys/fs/cgroup")),
             user_namespaces: user_namespaces(),
-            gpu: Gpu { devices: nvidia_devices(Path::new("/dev")), driver: driver(&read("/proc/driver/nvidia/version")) },
+            gpu: Gpu {
+                devices: nvidia_devices(Path::new("/dev")),
+                driver: driver(&read("/proc/driver/nvidia/version")),
+            },
         })
     }
 
     pub(super) fn print(&self) {
-        let memory = self.memory_bytes.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
+        let memory = self
+            .memory_bytes
+            .map_or_else(|| "unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
         line(format!("cores        {} that this process may use", self.cores));
         line(format!("memory       {memory}"));
-        line(format!("disk         {} MiB free in the home", self.home_free_bytes >> 20));
+        line(format!(
+            "disk         {} MiB free in the home",
+            self.home_free_bytes >> 20
+        ));
         line(format!("cgroups      {}", self.cgroup));
         line(format!("user ns      {}", self.user_namespaces));
         if self.gpu.devices.is_empty() {
             line("GPU          no NVIDIA device file in /dev; there is no GPU probe yet that could say more");
         } else {
             let driver = self.gpu.driver.as_deref().unwrap_or("of unknown version");
-            line(format!("GPU          {}; driver {driver}", self.gpu.devices.join(", ")));
+            line(format!(
+                "GPU          {}; driver {driver}",
+                self.gpu.devices.join(", ")
+            ));
         }
     }
 }
 
 /// The NVIDIA container toolkit, where it is installed.
 pub(super) fn nvidia_toolkit() -> Option<Component> {
-    let output =
-        Command::new("nvidia-ctk").arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output = Command::new("nvidia-ctk")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let version = text.lines().next()?.rsplit(' ').next()?.to_owned();
-    Some(Component { name: "nvidia-container-toolkit".to_owned(), version })
+    Some(Component {
+        name: "nvidia-container-toolkit".to_owned(),
+        version,
+    })
 }
 
 fn read(path: &str) -> String {
@@ -107,11 +125,14 @@ fn user_namespaces() -> String {
 
 fn nvidia_devices(dev: &Path) -> Vec<String> {
     let is_gpu = |name: &str| {
-        name.strip_prefix("nvidia").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+        name.strip_prefix("nvidia")
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
     };
     let entries = fs::read_dir(dev).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| is_gpu(name)).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| is_gpu(name))
+        .collect();
     names.sort();
     names.into_iter().map(|name| format!("/dev/{name}")).collect()
 }
@@ -119,7 +140,10 @@ fn nvidia_devices(dev: &Path) -> Vec<String> {
 /// The version in the driver's own words: the first word of its first line that begins with a digit.
 fn driver(text: &str) -> Option<String> {
     let words = text.lines().next()?.split_whitespace();
-    words.filter(|word| word.contains('.')).find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
+    words
+        .filter(|word| word.contains('.'))
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -128,7 +152,10 @@ mod tests {
 
     #[test]
     fn the_kernels_files_are_read() {
-        assert_eq!(memory("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16384 * 1024));
+        assert_eq!(
+            memory("MemTotal:       16384 kB\nMemFree: 1 kB\n"),
+            Some(16384 * 1024)
+        );
         assert_eq!(memory(""), None);
         let open = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.90.07  Release Build\nGCC version: 12.3\n";
         assert_eq!(driver(open).as_deref(), Some("550.90.07"));

@@ -129,7 +129,9 @@ fn check_database(path: &Path, key: &VerifierKey, files: &AuditReport) -> anyhow
     };
     let report = match audit_store(&store, key) {
         Err(error @ AuditError::Store(_)) => return Err(error.into()),
-        other => other.context("in the database; the plain files are sound").context(Failure::Check)?,
+        other => other
+            .context("in the database; the plain files are sound")
+            .context(Failure::Check)?,
     };
     if report.entries == files.entries && report.root != files.root {
         return Err(anyhow!(
@@ -138,13 +140,19 @@ fn check_database(path: &Path, key: &VerifierKey, files: &AuditReport) -> anyhow
         )
         .context(Failure::Check));
     }
-    Ok(Database::Sound { entries: report.entries })
+    Ok(Database::Sound {
+        entries: report.entries,
+    })
 }
 
 impl Audited {
     fn new(key: &VerifierKey, reading: &Reading, database: Database) -> Self {
         let mut records = BTreeMap::new();
-        for record in reading.entries.iter().filter_map(|envelope| Record::read(envelope).ok()) {
+        for record in reading
+            .entries
+            .iter()
+            .filter_map(|envelope| Record::read(envelope).ok())
+        {
             *records.entry(record.kind()).or_default() += 1;
         }
         let mut attempts = BTreeMap::new();
@@ -155,7 +163,11 @@ impl Audited {
             sound: true,
             origin: key.origin().to_string(),
             entries: reading.report.entries,
-            signed: reading.report.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size),
+            signed: reading
+                .report
+                .checkpoint
+                .as_ref()
+                .map_or(0, |checkpoint| checkpoint.size),
             root: reading.report.root.to_string(),
             records,
             attempts,
@@ -165,7 +177,10 @@ impl Audited {
 
     fn print(&self) {
         line(format!("{}: sound", self.origin));
-        line(format!("  entries   {}, of which {} are under the signed checkpoint", self.entries, self.signed));
+        line(format!(
+            "  entries   {}, of which {} are under the signed checkpoint",
+            self.entries, self.signed
+        ));
         line(format!("  root      {}", self.root));
         line(format!("  records   {}", counts(&self.records)));
         line(format!("  attempts  {}", counts(&self.attempts)));
@@ -192,5 +207,9 @@ fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
     if counts.is_empty() {
         return "none".to_owned();
     }
-    counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

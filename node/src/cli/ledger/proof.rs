@@ -30,7 +30,9 @@ fn root(leaves: &[TreeHash]) -> TreeHash {
         [leaf] => *leaf,
         _ => leaves
             .split_at_checked(split(leaves.len()))
-            .map_or_else(TreeHash::empty, |(left, right)| TreeHash::node(&root(left), &root(right))),
+            .map_or_else(TreeHash::empty, |(left, right)| {
+                TreeHash::node(&root(left), &root(right))
+            }),
     }
 }
 
@@ -52,7 +54,10 @@ mod tests {
             let root = root(leaves);
             for (index, leaf) in leaves.iter().enumerate() {
                 let proof = inclusion(index, leaves).unwrap();
-                assert!(verify_inclusion(leaf, index as u64, size as u64, &root, &proof), "{index} of {size}");
+                assert!(
+                    verify_inclusion(leaf, index as u64, size as u64, &root, &proof),
+                    "{index} of {size}"
+                );
                 let other = (index + 1) % size;
                 assert!(other == index || !verify_inclusion(leaf, other as u64, size as u64, &root, &proof));
             }

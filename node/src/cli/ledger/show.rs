@@ -68,12 +68,21 @@ impl Show {
 
 /// The entry that `which` means: a number that an entry has, else the beginning of an id.
 fn find<'a>(entries: &'a [Envelope], which: &str) -> anyhow::Result<(usize, &'a Envelope)> {
-    if let Some(found) = which.parse::<usize>().ok().and_then(|index| Some((index, entries.get(index)?))) {
+    if let Some(found) = which
+        .parse::<usize>()
+        .ok()
+        .and_then(|index| Some((index, entries.get(index)?)))
+    {
         return Ok(found);
     }
-    let ids = entries.iter().enumerate().map(|(index, envelope)| (envelope.id(), (index, envelope)));
+    let ids = entries
+        .iter()
+        .enumerate()
+        .map(|(index, envelope)| (envelope.id(), (index, envelope)));
     let found = lookup::unique("record", which, ids);
-    Ok(found.with_context(|| format!("the log has {} entries, numbered from 0", entries.len()))?.1)
+    Ok(found
+        .with_context(|| format!("the log has {} entries, numbered from 0", entries.len()))?
+        .1)
 }
 
 fn entry(reading: &Reading, index: usize, envelope: &Envelope) -> anyhow::Result<Entry> {
@@ -90,16 +99,30 @@ fn entry(reading: &Reading, index: usize, envelope: &Envelope) -> anyhow::Result
 fn list(reading: &Reading, limit: usize, as_json: bool) -> anyhow::Result<()> {
     let skipped = reading.entries.len().saturating_sub(limit);
     let shown = reading.entries.iter().enumerate().skip(skipped);
-    let entries =
-        shown.map(|(index, envelope)| entry(reading, index, envelope)).collect::<anyhow::Result<Vec<Entry>>>()?;
+    let entries = shown
+        .map(|(index, envelope)| entry(reading, index, envelope))
+        .collect::<anyhow::Result<Vec<Entry>>>()?;
     if as_json {
         return json(&serde_json::json!({ "size": reading.entries.len(), "entries": entries }));
     }
-    let width = entries.iter().map(|entry| entry.signed_by.chars().count()).max().unwrap_or(0);
+    let width = entries
+        .iter()
+        .map(|entry| entry.signed_by.chars().count())
+        .max()
+        .unwrap_or(0);
     for entry in entries {
-        let Entry { index, kind, record, signed_by, summary } = entry;
+        let Entry {
+            index,
+            kind,
+            record,
+            signed_by,
+            summary,
+        } = entry;
         let summary = shortened(&summary);
-        line(format!("{index:>6}  {kind:<14}  {}  {signed_by:<width$}  {summary}", record.short()));
+        line(format!(
+            "{index:>6}  {kind:<14}  {}  {signed_by:<width$}  {summary}",
+            record.short()
+        ));
     }
     Ok(())
 }
@@ -137,8 +160,16 @@ fn show(reading: &Reading, index: usize, envelope: &Envelope, as_json: bool) -> 
         line(format!("           {key}"));
     }
     line(match inclusion {
-        Some(Inclusion { size, root, proof, verified: true }) => {
-            format!("included   proved by {} hashes under the signed checkpoint of {size} entries, root {root}", proof.len())
+        Some(Inclusion {
+            size,
+            root,
+            proof,
+            verified: true,
+        }) => {
+            format!(
+                "included   proved by {} hashes under the signed checkpoint of {size} entries, root {root}",
+                proof.len()
+            )
         }
         Some(_) => "included   NOT proved under the signed checkpoint".to_owned(),
         None => "included   not under a signed checkpoint yet".to_owned(),
@@ -151,9 +182,24 @@ fn show(reading: &Reading, index: usize, envelope: &Envelope, as_json: bool) -> 
 fn prove(reading: &Reading, index: usize) -> Option<Inclusion> {
     let checkpoint = reading.report.checkpoint.as_ref()?;
     let size = usize::try_from(checkpoint.size).ok()?;
-    let leaves: Vec<TreeHash> =
-        reading.entries.iter().take(size).map(|entry| TreeHash::leaf(entry.bytes())).collect();
+    let leaves: Vec<TreeHash> = reading
+        .entries
+        .iter()
+        .take(size)
+        .map(|entry| TreeHash::leaf(entry.bytes()))
+        .collect();
     let proof = inclusion(index, &leaves)?;
-    let verified = verify_inclusion(leaves.get(index)?, index as u64, checkpoint.size, &checkpoint.root, &proof);
-    Some(Inclusion { size: checkpoint.size, root: checkpoint.root, proof, verified })
+    let verified = verify_inclusion(
+        leaves.get(index)?,
+        index as u64,
+        checkpoint.size,
+        &checkpoint.root,
+        &proof,
+    );
+    Some(Inclusion {
+        size: checkpoint.size,
+        root: checkpoint.root,
+        proof,
+        verified,
+    })
 }

@@ -10,10 +10,20 @@ pub(super) fn summary(record: &Record, history: &History) -> String {
     match record {
         Record::Coordinator(record) => format!("the log {} begins", record.origin),
         Record::Enrollment(record) => {
-            format!("{} enrolls node {} ({})", record.name, record.node.short(), record.host.device.0)
+            format!(
+                "{} enrolls node {} ({})",
+                record.name,
+                record.node.short(),
+                record.host.device.0
+            )
         }
         Record::Bundle(record) => {
-            format!("task {} version {}, bundle {}", record.spec.label(), record.spec.version, record.bundle.short())
+            format!(
+                "task {} version {}, bundle {}",
+                record.spec.label(),
+                record.spec.version,
+                record.bundle.short()
+            )
         }
         Record::Campaign(record) => format!(
             "campaign {}: {} task(s), {} agent(s), {} attempt(s) of each",
@@ -30,8 +40,11 @@ pub(super) fn summary(record: &Record, history: &History) -> String {
         ),
         Record::Forfeit(record) => forfeit(record, history),
         Record::Assignment(record) => {
-            let mut text =
-                format!("{} is re-scored by {}", attempt(record.attempt, history), nodes(&record.verifiers, history));
+            let mut text = format!(
+                "{} is re-scored by {}",
+                attempt(record.attempt, history),
+                nodes(&record.verifiers, history)
+            );
             if !record.passed_over.is_empty() {
                 text += &format!("; passed over: {}", nodes(&record.passed_over, history));
             }
@@ -39,10 +52,18 @@ pub(super) fn summary(record: &Record, history: &History) -> String {
         }
         Record::SealedRescore(record) => format!("{}: a rescore is sealed", attempt(record.attempt, history)),
         Record::Reveal(Reveal::Claim(record)) => {
-            format!("{} claimed {}", attempt(record.attempt, history), outcome(&record.outcome))
+            format!(
+                "{} claimed {}",
+                attempt(record.attempt, history),
+                outcome(&record.outcome)
+            )
         }
         Record::Reveal(Reveal::Rescore(record)) => {
-            format!("{} re-scored {}", attempt(record.attempt, history), outcome(&record.predicate.outcome))
+            format!(
+                "{} re-scored {}",
+                attempt(record.attempt, history),
+                outcome(&record.predicate.outcome)
+            )
         }
         Record::Verdict(record) => verdict(record, history),
         Record::Correction(record) => format!("withdraws {}: {}", record.corrects.short(), record.reason),
@@ -52,7 +73,11 @@ pub(super) fn summary(record: &Record, history: &History) -> String {
 
 /// Who signed an envelope, by part and name.
 pub(super) fn signers(envelope: &Envelope, history: &History) -> String {
-    let names: Vec<String> = envelope.signers().iter().map(|key| signer(key, history)).collect();
+    let names: Vec<String> = envelope
+        .signers()
+        .iter()
+        .map(|key| signer(key, history))
+        .collect();
     names.join(" and ")
 }
 
@@ -80,11 +105,18 @@ fn nodes(nodes: &[NodeId], history: &History) -> String {
     if nodes.is_empty() {
         return "nobody".to_owned();
     }
-    nodes.iter().map(|node| name(node, history)).collect::<Vec<_>>().join(", ")
+    nodes
+        .iter()
+        .map(|node| name(node, history))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn task(bundle: BundleId, history: &History) -> String {
-    history.bundles().get(&bundle).map_or_else(|| bundle.short(), quorate_core::task::TaskSpec::label)
+    history
+        .bundles()
+        .get(&bundle)
+        .map_or_else(|| bundle.short(), quorate_core::task::TaskSpec::label)
 }
 
 fn attempt(id: AttemptId, history: &History) -> String {
@@ -96,7 +128,13 @@ fn attempt(id: AttemptId, history: &History) -> String {
 
 fn lease(record: &Lease, history: &History) -> String {
     let campaign = history.campaigns().get(&record.campaign);
-    let agent = campaign.and_then(|campaign| campaign.terms.agents.iter().find(|agent| agent.id == record.agent));
+    let agent = campaign.and_then(|campaign| {
+        campaign
+            .terms
+            .agents
+            .iter()
+            .find(|agent| agent.id == record.agent)
+    });
     let agent = agent.map_or_else(|| record.agent.short(), |agent| agent.name.to_string());
     format!(
         "{} by agent {agent}, number {}, on {}",
@@ -112,7 +150,10 @@ fn forfeit(record: &Forfeit, history: &History) -> String {
         ForfeitReason::Failed { note } => format!("failed: {note}"),
         ForfeitReason::Abandoned { note } => format!("given up: {note}"),
     };
-    format!("{} ends without a result, {why}", attempt(record.attempt, history))
+    format!(
+        "{} ends without a result, {why}",
+        attempt(record.attempt, history)
+    )
 }
 
 fn outcome(outcome: &Outcome) -> String {

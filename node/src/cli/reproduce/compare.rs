@@ -24,7 +24,10 @@ pub(super) fn conclude<'a>(
     here: &Outcome,
     published: impl IntoIterator<Item = &'a Outcome>,
 ) -> Conclusion {
-    let relations: Vec<Relation> = published.into_iter().map(|outcome| rule.relate(here, outcome)).collect();
+    let relations: Vec<Relation> = published
+        .into_iter()
+        .map(|outcome| rule.relate(here, outcome))
+        .collect();
     let most = |which| relations.iter().filter(|relation| **relation == which).count() * 2 > relations.len();
     if relations.is_empty() {
         Conclusion::NothingPublished
@@ -83,9 +86,15 @@ impl Measured {
     /// In one line.
     pub(super) fn text(&self) -> String {
         let (Some(normalized), Some(low), Some(high)) = (self.normalized, self.low, self.high) else {
-            return format!("invalid: {}", self.invalid.as_deref().unwrap_or("no reason given"));
+            return format!(
+                "invalid: {}",
+                self.invalid.as_deref().unwrap_or("no reason given")
+            );
         };
-        let mut text = format!("{normalized:.3}, from {low:.3} to {high:.3}, {} sample(s)", self.samples);
+        let mut text = format!(
+            "{normalized:.3}, from {low:.3} to {high:.3}, {} sample(s)",
+            self.samples
+        );
         if let Some(deviation) = self.deviation {
             text += &format!(", standard deviation {deviation:.3}");
         }
@@ -108,12 +117,17 @@ mod tests {
     use quorate_core::score::{Samples, Score};
     use quorate_core::text::Note;
 
-    const RULE: fn() -> Agreement =
-        || Agreement::Equivalence { margin: Score::new(0.1).unwrap(), level: Level::FivePercent };
+    const RULE: fn() -> Agreement = || Agreement::Equivalence {
+        margin: Score::new(0.1).unwrap(),
+        level: Level::FivePercent,
+    };
 
     fn at(mean: f64, spread: f64) -> Outcome {
         let samples = [-1.0, -0.5, 0.0, 0.5, 1.0].map(|step| Score::new(mean + step * spread).unwrap());
-        Outcome::Valid { raw: Score::new(mean).unwrap(), samples: Samples::new(samples.to_vec()).unwrap() }
+        Outcome::Valid {
+            raw: Score::new(mean).unwrap(),
+            samples: Samples::new(samples.to_vec()).unwrap(),
+        }
     }
 
     #[test]
@@ -122,19 +136,42 @@ mod tests {
         let near = [at(1.0, 0.01), at(1.01, 0.01), at(0.99, 0.01)];
         assert_eq!(conclude(&at(1.0, 0.01), &near), Conclusion::Agrees);
         assert_eq!(conclude(&at(1.5, 0.01), &near), Conclusion::Disagrees);
-        assert_eq!(conclude(&at(1.0, 1.0), &near), Conclusion::Unclear, "noise agrees with nothing");
+        assert_eq!(
+            conclude(&at(1.0, 1.0), &near),
+            Conclusion::Unclear,
+            "noise agrees with nothing"
+        );
         assert_eq!(conclude(&at(1.0, 0.01), &[]), Conclusion::NothingPublished);
         let torn = [at(1.0, 0.01), at(1.5, 0.01)];
-        assert_eq!(conclude(&at(1.0, 0.01), &torn), Conclusion::Unclear, "half is no majority");
+        assert_eq!(
+            conclude(&at(1.0, 0.01), &torn),
+            Conclusion::Unclear,
+            "half is no majority"
+        );
     }
 
     #[test]
     fn an_invalid_artifact_is_invalid_everywhere() {
-        let invalid = || Outcome::Invalid { reason: Note::lossy("wrong output") };
-        assert_eq!(conclude(&RULE(), &invalid(), &[invalid(), invalid()]), Conclusion::Agrees);
-        assert_eq!(conclude(&RULE(), &invalid(), &[at(1.0, 0.01), at(1.0, 0.01)]), Conclusion::Disagrees);
+        let invalid = || Outcome::Invalid {
+            reason: Note::lossy("wrong output"),
+        };
+        assert_eq!(
+            conclude(&RULE(), &invalid(), &[invalid(), invalid()]),
+            Conclusion::Agrees
+        );
+        assert_eq!(
+            conclude(&RULE(), &invalid(), &[at(1.0, 0.01), at(1.0, 0.01)]),
+            Conclusion::Disagrees
+        );
         let measured = Measured::of(&invalid(), &RULE());
-        assert_eq!((measured.text().as_str(), measured.raw), ("invalid: wrong output", None));
-        assert!(Measured::of(&at(1.0, 0.1), &RULE()).text().starts_with("1.000, from 0.9"));
+        assert_eq!(
+            (measured.text().as_str(), measured.raw),
+            ("invalid: wrong output", None)
+        );
+        assert!(
+            Measured::of(&at(1.0, 0.1), &RULE())
+                .text()
+                .starts_with("1.000, from 0.9")
+        );
     }
 }

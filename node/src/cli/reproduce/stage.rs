@@ -44,11 +44,17 @@ pub(super) struct Artifacts {
 /// The home's artifacts, or a temporary store where a running node has those.
 pub(super) fn open_artifacts(home: &Home) -> anyhow::Result<Artifacts> {
     match Store::open(&home.artifacts(), quota(home)?) {
-        Ok(store) => Ok(Artifacts { store, _scratch: None }),
+        Ok(store) => Ok(Artifacts {
+            store,
+            _scratch: None,
+        }),
         Err(StoreError::Busy(_)) => {
             let scratch = scratch(home)?;
             let store = Store::open(scratch.path(), quota(home)?)?;
-            Ok(Artifacts { store, _scratch: Some(scratch) })
+            Ok(Artifacts {
+                store,
+                _scratch: Some(scratch),
+            })
         }
         Err(error) => Err(error.into()),
     }
@@ -81,8 +87,9 @@ impl Here {
     ) -> anyhow::Result<Self> {
         let choice = match (backend, config.backend.as_deref()) {
             (Some(choice), _) => choice,
-            (None, Some(text)) => BackendChoice::from_str(text, true)
-                .map_err(|_| anyhow!("`backend = \"{text}\"` in config.toml: use auto, docker or embedded"))?,
+            (None, Some(text)) => BackendChoice::from_str(text, true).map_err(|_| {
+                anyhow!("`backend = \"{text}\"` in config.toml: use auto, docker or embedded")
+            })?,
             (None, None) => BackendChoice::Auto,
         };
         let scratch = scratch(home)?;
@@ -96,7 +103,13 @@ impl Here {
         }
         let runner = Runner::new(Arc::clone(&runtime), Arc::clone(&artifacts.store), runs);
         let slots = Slots::new(&shared_folder())?;
-        Ok(Self { runtime, runner, slots, _scratch: scratch, _artifacts: artifacts })
+        Ok(Self {
+            runtime,
+            runner,
+            slots,
+            _scratch: scratch,
+            _artifacts: artifacts,
+        })
     }
 
     pub(super) fn backend(&self) -> Backend {
@@ -126,7 +139,10 @@ impl Here {
     /// Removes whatever the runs left: nobody else sweeps for this owner.
     pub(super) async fn clear(self) {
         if let Err(error) = self.runtime.sweep().await {
-            tracing::warn!(error = with_causes(&error), "something of the scoring may be left");
+            tracing::warn!(
+                error = with_causes(&error),
+                "something of the scoring may be left"
+            );
         }
     }
 }
