@@ -200,7 +200,11 @@ def publish(rule, group):
     return {"verdict": "accepted", "score": score}
 
 
-def check_claim(rule, claim, decision):
+def differs(rule, outcome, group):
+    return sum(relate(rule, outcome, other) == "disagree" for other in group) * 2 > len(group)
+
+
+def check_claim(rule, claim, decision, group):
     if claim is None:
         return "unrevealed"
     if decision["verdict"] in ("inconclusive", "nondeterministic"):
@@ -209,8 +213,8 @@ def check_claim(rule, claim, decision):
         return "honest"
     if decision["verdict"] == "rejected":
         return "overclaimed"
-    excess = median(claim["samples"]) - decision["score"]["normalized"]
-    return "overclaimed" if excess > rule.get("margin", 0.0) else "honest"
+    above = median(claim["samples"]) > decision["score"]["normalized"]
+    return "overclaimed" if above and differs(rule, claim, group) else "honest"
 
 
 def judge(rule, policy, outcomes, available, claim):
@@ -219,8 +223,7 @@ def judge(rule, policy, outcomes, available, claim):
     if len(group) >= policy["replicas"] and len(group) * 2 > len(outcomes):
         result["decision"] = publish(rule, [outcomes[i] for i in group])
         for i, outcome in enumerate(outcomes):
-            differing = sum(relate(rule, outcome, outcomes[j]) == "disagree" for j in group)
-            if differing * 2 > len(group):
+            if differs(rule, outcome, [outcomes[j] for j in group]):
                 result["outliers"].append(i)
     else:
         if len(outcomes) < policy["replicas"]:
@@ -231,7 +234,7 @@ def judge(rule, policy, outcomes, available, claim):
         differ = any(relate(rule, a, b) == "disagree" for a in outcomes for b in outcomes)
         result["agreeing"] = []
         result["decision"] = {"verdict": "nondeterministic" if differ else "inconclusive"}
-    result["claim"] = check_claim(rule, claim, result["decision"])
+    result["claim"] = check_claim(rule, claim, result["decision"], [outcomes[i] for i in result["agreeing"]])
     return result
 
 

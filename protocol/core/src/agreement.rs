@@ -59,15 +59,6 @@ impl Agreement {
             _ => Relation::Disagree,
         }
     }
-
-    /// The difference between claim and result above which a claim is published as an over-claim.
-    #[must_use]
-    pub fn tolerance(&self) -> f64 {
-        match self {
-            Self::Exact => 0.0,
-            Self::Equivalence { margin, .. } => margin.get(),
-        }
-    }
 }
 
 /// The samples' mean less and plus the half-width that the test uses: at level 0.05 a side this is

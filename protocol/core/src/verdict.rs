@@ -71,9 +71,17 @@ pub fn judge(
     }
 }
 
-/// Compares an executor's claim with the decision.
+/// Compares an executor's claim with the decision and the `agreeing` outcomes that made it.
+///
+/// An over-claim has to be shown as a false rescore has: the claim lies above the published score
+/// and disagrees with most of the group. A noisy claim is not called a lie.
 #[must_use]
-pub fn check_claim(rule: &Agreement, claim: Option<&Outcome>, decision: &Decision) -> ClaimCheck {
+pub fn check_claim(
+    rule: &Agreement,
+    claim: Option<&Outcome>,
+    decision: &Decision,
+    agreeing: &[&Outcome],
+) -> ClaimCheck {
     let Some(claim) = claim else {
         return ClaimCheck::Unrevealed;
     };
@@ -81,7 +89,7 @@ pub fn check_claim(rule: &Agreement, claim: Option<&Outcome>, decision: &Decisio
         (_, Decision::Inconclusive | Decision::Nondeterministic) => ClaimCheck::Unchecked,
         (Some(_), Decision::Rejected) => ClaimCheck::Overclaimed,
         (Some(claimed), Decision::Accepted { score })
-            if claimed - score.normalized.get() > rule.tolerance() =>
+            if claimed > score.normalized.get() && differs(rule, claim, agreeing) =>
         {
             ClaimCheck::Overclaimed
         }
@@ -89,16 +97,20 @@ pub fn check_claim(rule: &Agreement, claim: Option<&Outcome>, decision: &Decisio
     }
 }
 
+/// Whether `outcome` disagrees with more than half of `group`.
+fn differs(rule: &Agreement, outcome: &Outcome, group: &[&Outcome]) -> bool {
+    let differing = group
+        .iter()
+        .filter(|g| rule.relate(outcome, g) == Relation::Disagree)
+        .count();
+    differing * 2 > group.len()
+}
+
 fn decided(rule: &Agreement, rescores: &[Rescore<'_>], group: &[Rescore<'_>]) -> Judgement {
+    let outcomes: Vec<&Outcome> = group.iter().map(|r| r.outcome).collect();
     let outliers = rescores
         .iter()
-        .filter(|r| {
-            let differing = group
-                .iter()
-                .filter(|g| rule.relate(r.outcome, g.outcome) == Relation::Disagree)
-                .count();
-            differing * 2 > group.len()
-        })
+        .filter(|r| differs(rule, r.outcome, &outcomes))
         .map(|r| r.node)
         .collect();
     let decision = publish(rule, group).map_or(Decision::Rejected, |score| Decision::Accepted { score });
@@ -330,6 +342,7 @@ mod tests {
         for (claim, decision, expected) in [
             (Some(at(1.0)), &accepted, ClaimCheck::Honest),
             (Some(at(1.1)), &accepted, ClaimCheck::Honest),
+            (Some(noisy(1.4)), &accepted, ClaimCheck::Honest),
             (Some(at(1.2)), &accepted, ClaimCheck::Overclaimed),
             (Some(at(0.2)), &accepted, ClaimCheck::Honest),
             (Some(invalid()), &accepted, ClaimCheck::Honest),
@@ -337,7 +350,8 @@ mod tests {
             (None, &accepted, ClaimCheck::Unrevealed),
             (Some(at(9.0)), &Decision::Nondeterministic, ClaimCheck::Unchecked),
         ] {
-            assert_eq!(check_claim(&rule(), claim.as_ref(), decision), expected);
+            let group = [&at(1.0), &at(1.0)];
+            assert_eq!(check_claim(&rule(), claim.as_ref(), decision, &group), expected);
         }
     }
 }

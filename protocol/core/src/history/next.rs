@@ -12,6 +12,7 @@ use crate::digest::{AgentId, AttemptId, BundleId, CampaignId};
 use crate::draw::{self, Candidate};
 use crate::identity::{NodeId, PublicKey};
 use crate::record::{Decision, Verdict, Verification};
+use crate::score::Outcome;
 use crate::task::TaskSpec;
 use crate::text::Timestamp;
 use crate::verdict::{Judgement, check_claim, judge};
@@ -179,7 +180,12 @@ impl History {
             return None;
         }
         let claimed = proceedings.claimed.as_ref().map(|(outcome, _)| outcome);
-        let claim = check_claim(rule, claimed, &decision);
+        let group: Vec<&Outcome> = rescores
+            .iter()
+            .filter(|r| agreeing.contains(&r.node))
+            .map(|r| r.outcome)
+            .collect();
+        let claim = check_claim(rule, claimed, &decision, &group);
         let attempt = proceedings.claim.attempt;
         Some(Verdict {
             attempt,

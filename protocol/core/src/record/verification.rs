@@ -154,9 +154,9 @@ impl Decision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClaimCheck {
-    /// Within tolerance of the result, or below it.
+    /// Not shown to be above the result.
     Honest,
-    /// Above the result by more than the tolerance, or a number for an invalid artifact.
+    /// Shown to be above the result by the agreement rule, or a number for an invalid artifact.
     Overclaimed,
     /// Never opened.
     Unrevealed,

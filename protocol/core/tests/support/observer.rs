@@ -209,8 +209,10 @@ impl Observer {
             outliers: verdict.outliers.clone(),
         };
         assert_eq!(judge(&rule, &policy, &rescores, 0), expected);
+        let agreeing = rescores.iter().filter(|r| verdict.agreeing.contains(&r.node));
+        let group: Vec<_> = agreeing.map(|r| r.outcome).collect();
         assert_eq!(
-            check_claim(&rule, account.claimed.as_ref(), &verdict.decision),
+            check_claim(&rule, account.claimed.as_ref(), &verdict.decision, &group),
             verdict.claim
         );
         account.verdict = Some(verdict);

@@ -1,5 +1,6 @@
 //! Agreement of two outcomes, verdicts over several, and score@k.
 
+use quorate_core::NodeId;
 use quorate_core::aggregate::{self, Group};
 use quorate_core::agreement::{Agreement, Level, Relation, interval};
 use quorate_core::digest::Digest;
@@ -110,6 +111,13 @@ fn judged(rule: Agreement, outcomes: &[Outcome], claim: Option<&Outcome>, availa
         .zip(outcomes)
         .map(|(node, outcome)| Rescore { node, outcome })
         .collect();
+    let group = |nodes: &[NodeId]| -> Vec<&Outcome> {
+        rescores
+            .iter()
+            .filter(|r| nodes.contains(&r.node))
+            .map(|r| r.outcome)
+            .collect()
+    };
     let place = |node| rescores.iter().position(|r| r.node == node).unwrap();
     let judgement = match judge(&rule, &policy, &rescores, available) {
         Judgement::Escalate(more) => json!({"escalate": more}),
@@ -119,7 +127,7 @@ fn judged(rule: Agreement, outcomes: &[Outcome], claim: Option<&Outcome>, availa
             outliers,
         } => json!({
             "decision": decision,
-            "claim": check_claim(&rule, claim, &decision),
+            "claim": check_claim(&rule, claim, &decision, &group(&agreeing)),
             "agreeing": agreeing.into_iter().map(place).collect::<Vec<_>>(),
             "outliers": outliers.into_iter().map(place).collect::<Vec<_>>(),
         }),

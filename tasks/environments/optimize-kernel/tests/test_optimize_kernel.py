@@ -156,7 +156,7 @@ class Exploits(Place):
         """The exploit is a real one: with the seed in the command line it beats the reference."""
         self.rewrite("guard.hide_argument(seed.encode())", "pass")
         self.rewrite("guard.holders(seed.encode()) if full else []", "[]")
-        _, result, _ = self.score(self.path("exploits", "read-scorer"))
+        _, result, _ = self.score(self.path("exploits", "read-scorer"), "--rounds", "16")
         self.assertGreater(result["normalized"], 1.2)
 
     def rewrite(self, old, new):
