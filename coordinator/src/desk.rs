@@ -69,6 +69,12 @@ pub enum DeskError {
 /// How far a node's clock may be ahead. Machines without a time service drift by seconds a day.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
+/// How long a node rests after its first lapsed lease: enough for somebody else to take the slot.
+const REST: Duration = Duration::from_secs(10);
+
+/// However often it lapsed, a node that was mended works again within the hour.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
+
 /// When a node says that it signed.
 const fn signed_at(record: &Record) -> Option<Timestamp> {
     match record {
@@ -231,6 +237,12 @@ impl Desk {
                 });
             }
         }
+        if self.rests_until(node).is_some_and(|until| now < until) {
+            return Ok(Work {
+                attempt: None,
+                records,
+            });
+        }
         let Some(slot) = self
             .history
             .open_slots()
@@ -358,6 +370,19 @@ impl Desk {
             let attempt = self.history.attempts().get(id);
             attempt.is_some_and(|a| a.lease.node == node && a.phase == Phase::Leased)
         })
+    }
+
+    /// Until when a node that let leases lapse is given none: longer with each lapse in a row, so that a
+    /// broken or hostile node cannot use up a campaign's leases.
+    fn rests_until(&self, node: NodeId) -> Option<Timestamp> {
+        let attempts = self.history.attempts().values();
+        let mut own: Vec<_> = attempts.filter(|attempt| attempt.lease.node == node).collect();
+        own.sort_by_key(|attempt| std::cmp::Reverse(attempt.index));
+        let lapsed = Phase::Forfeited(ForfeitReason::DeadlinePassed);
+        let lapses = own.iter().take_while(|attempt| attempt.phase == lapsed).count();
+        let last = own.first().filter(|_| lapses > 0)?;
+        let factor = 1_u32 << u32::try_from(lapses - 1).unwrap_or(u32::MAX).min(10);
+        Some(last.lease.deadline.after((REST * factor).min(LONGEST_REST)))
     }
 
     fn suits(&self, slot: &Slot, request: &WorkRequest) -> bool {

@@ -169,7 +169,8 @@ def relate(rule, a, b):
     if a["status"] == "invalid":
         return "agree"
     if rule["rule"] == "exact":
-        return "agree" if a["raw"] == b["raw"] else "disagree"
+        same = a["raw"] == b["raw"] and a["samples"] == b["samples"]
+        return "agree" if same else "disagree"
     return equivalence(a["samples"], b["samples"], rule["margin"], rule["level"])
 
 

@@ -234,16 +234,29 @@ fn a_node_that_asks_again_gets_the_lease_it_holds() {
 }
 
 #[test]
-fn a_lease_that_ran_out_is_a_forfeit_and_its_holder_gets_another() {
+fn a_lease_that_ran_out_is_a_forfeit_and_its_holder_rests() {
     let mut desk = desk();
     let first = ask(&mut desk, 1, START).unwrap();
-    let late = START.after(Duration::from_secs(16));
-    let second = ask(&mut desk, 1, late).unwrap();
-    assert_ne!(first, second);
+    let deadline = START.after(Duration::from_secs(15));
+    assert_eq!(ask(&mut desk, 1, deadline.after(Duration::from_secs(1))), None);
     assert!(matches!(
         desk.history().attempts()[&first].phase,
         Phase::Forfeited(_)
     ));
+
+    let second = ask(&mut desk, 1, deadline.after(REST)).unwrap();
+    assert_ne!(first, second);
+    let deadline = desk.history().attempts()[&second].lease.deadline;
+    assert_eq!(
+        ask(&mut desk, 1, deadline.after(REST)),
+        None,
+        "longer with each lapse"
+    );
+    assert!(
+        ask(&mut desk, 2, deadline.after(REST)).is_some(),
+        "others get the slot"
+    );
+    assert!(ask(&mut desk, 1, deadline.after(REST * 2)).is_some());
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub enum Level {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Agreement {
-    /// Deterministic scorers: the same raw score, bit for bit.
+    /// Deterministic scorers: the same raw score and the same samples, bit for bit.
     Exact,
     /// Measured scorers: the means differ by less than `margin`, shown at `level`.
     Equivalence {
@@ -52,7 +52,8 @@ impl Agreement {
         match (a, b) {
             (Outcome::Invalid { .. }, Outcome::Invalid { .. }) => Relation::Agree,
             (Outcome::Valid { raw: x, samples: xs }, Outcome::Valid { raw: y, samples: ys }) => match self {
-                Self::Exact if x == y => Relation::Agree,
+                // The published score comes from the samples, so they have to be the same as well.
+                Self::Exact if x == y && xs == ys => Relation::Agree,
                 Self::Exact => Relation::Disagree,
                 Self::Equivalence { margin, level } => equivalence(xs, ys, margin.get(), *level),
             },
@@ -176,13 +177,21 @@ mod tests {
     }
 
     #[test]
-    fn exact_compares_raw_scores() {
+    fn exact_compares_raw_scores_and_samples() {
         assert_eq!(
             Agreement::Exact.relate(&valid(&[0.5]), &valid(&[0.5])),
             Relation::Agree
         );
         assert_eq!(
             Agreement::Exact.relate(&valid(&[0.5]), &valid(&[0.500_000_1])),
+            Relation::Disagree
+        );
+        let same_raw = Outcome::Valid {
+            raw: Score::new(0.5).unwrap(),
+            samples: Samples::new(vec![Score::new(0.9).unwrap()]).unwrap(),
+        };
+        assert_eq!(
+            Agreement::Exact.relate(&valid(&[0.5]), &same_raw),
             Relation::Disagree
         );
     }

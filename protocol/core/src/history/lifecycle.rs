@@ -289,15 +289,12 @@ impl History {
         let Phase::Verifying(proceedings) = &attempt.phase else {
             return require(false, KIND, "its attempt is not being verified");
         };
-        require(proceedings.all_revealed(), KIND, "a verifier has not revealed")?;
-        let may_close = proceedings.claimed.is_some() || proceedings.is_over(verdict.at);
-        require(may_close, KIND, "the executor may still open its claim")?;
-        let expected = self
-            .judge_attempt(attempt, proceedings, verdict.at)
-            .ok_or(RuleError::Broken {
-                kind: KIND,
-                rule: "more verifiers are to be drawn first",
-            })?;
+        let Some(expected) = self.judge_attempt(attempt, proceedings, verdict.at) else {
+            require(proceedings.all_revealed(), KIND, "a verifier has not revealed")?;
+            let may_close = proceedings.claimed.is_some() || proceedings.is_over(verdict.at);
+            require(may_close, KIND, "the executor may still open its claim")?;
+            return require(false, KIND, "more verifiers are to be drawn first");
+        };
         let unstamped = Verdict {
             at: expected.at,
             ..verdict.clone()

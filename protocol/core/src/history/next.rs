@@ -11,7 +11,7 @@ use crate::agreement::Agreement;
 use crate::digest::{AgentId, AttemptId, BundleId, CampaignId};
 use crate::draw::{self, Candidate};
 use crate::identity::{NodeId, PublicKey};
-use crate::record::{Decision, Verdict, Verification};
+use crate::record::{ClaimCheck, Decision, Verdict, Verification};
 use crate::score::Outcome;
 use crate::task::TaskSpec;
 use crate::text::Timestamp;
@@ -104,13 +104,8 @@ impl History {
                 if let Some(plan) = self.plan_assignment(attempt, proceedings, &output, now) {
                     return Step::Assign(plan);
                 }
-                let may_close = proceedings.claimed.is_some() || proceedings.is_over(now);
-                if proceedings.rounds > 0 && proceedings.all_revealed() && may_close {
-                    return self
-                        .judge_attempt(attempt, proceedings, now)
-                        .map_or(Step::Wait, Step::Conclude);
-                }
-                Step::Wait
+                self.judge_attempt(attempt, proceedings, now)
+                    .map_or(Step::Wait, Step::Conclude)
             }
             Phase::Leased | Phase::Forfeited(_) | Phase::Decided { .. } => Step::Wait,
         }
@@ -157,7 +152,8 @@ impl History {
         })
     }
 
-    /// The verdict at `now`; `None` while more verifiers are to be drawn or may still come back.
+    /// The verdict at `now`; `None` while somebody may still reveal, more verifiers are to be drawn, or
+    /// some may come back.
     pub(super) fn judge_attempt(
         &self,
         attempt: &Attempt,
@@ -165,6 +161,20 @@ impl History {
         now: Timestamp,
     ) -> Option<Verdict> {
         let (rule, policy) = (self.agreement(attempt)?, self.policy(attempt)?);
+        if is_given_up(proceedings, policy) {
+            return Some(Verdict {
+                attempt: proceedings.claim.attempt,
+                decision: Decision::Inconclusive,
+                claim: ClaimCheck::Unchecked,
+                agreeing: Vec::new(),
+                outliers: Vec::new(),
+                at: now,
+            });
+        }
+        let may_close = proceedings.claimed.is_some() || proceedings.is_over(now);
+        if proceedings.rounds == 0 || !proceedings.all_revealed() || !may_close {
+            return None;
+        }
         let rescores = proceedings.rescores();
         let available = self.candidates(attempt, proceedings, &[]).len();
         let Judgement::Decided {
@@ -199,7 +209,14 @@ impl History {
 
     /// Nodes that may be drawn now: awake, of operators who have no part in the attempt. A verifier
     /// that was absent may be drawn again once it is back; one that sealed and never opened may not.
+    /// Nobody is drawn once [`draws`] is reached.
     fn candidates(&self, attempt: &Attempt, proceedings: &Proceedings, late: &[NodeId]) -> Vec<Candidate> {
+        if self
+            .policy(attempt)
+            .is_none_or(|policy| proceedings.assigned.len() >= draws(policy))
+        {
+            return Vec::new();
+        }
         let mut taken: BTreeSet<PublicKey> = proceedings
             .assigned
             .iter()
@@ -237,4 +254,18 @@ impl History {
             .get(&attempt.lease.campaign)
             .map(|campaign| &campaign.terms.verification)
     }
+}
+
+/// How often a verifier is drawn for one attempt at most. An artifact that nobody can fetch makes every
+/// verifier late; without an end the network would try it for ever.
+fn draws(policy: &Verification) -> usize {
+    2 * usize::from(policy.max_rescores)
+}
+
+/// Whether too few verifiers are left to open any seal, and no more are drawn.
+fn is_given_up(proceedings: &Proceedings, policy: &Verification) -> bool {
+    proceedings.assigned.len() >= draws(policy)
+        && proceedings.rescores().len() < usize::from(policy.replicas)
+        && !proceedings.may_reveal()
+        && proceedings.live().all(|a| a.state != AssignedState::Waiting)
 }

@@ -230,3 +230,28 @@ fn a_full_house_of_disagreement_ends_without_waiting() {
     assert_eq!(world.verdict(id).decision, Decision::Nondeterministic);
     assert_eq!(world.verdict(id).outliers, []);
 }
+
+#[test]
+fn an_artifact_that_nobody_can_score_ends_inconclusive() {
+    let mut world = world(4);
+    let (id, _) = world.handed_in(node(1), valid(TRUTH));
+    let limit = 2 * usize::from(Terms::default().verification.max_rescores);
+    for _ in 0..limit {
+        if world.attempt(id).verdict().is_some() {
+            break;
+        }
+        // Everybody drawn stays silent, is passed over, and comes back.
+        world.pass(101);
+        world.coordinate(id);
+        for n in 2..=4 {
+            if world.history.nodes()[&node(n)].dormant {
+                world.enroll(&member(n));
+            }
+        }
+        world.coordinate(id);
+    }
+    let verdict = world.verdict(id);
+    assert_eq!(verdict.decision.name(), "inconclusive");
+    assert_eq!(verdict.claim, ClaimCheck::Unchecked);
+    assert_eq!(world.proceedings(id).assigned.len(), limit);
+}
