@@ -62,7 +62,10 @@ fn tiers_are_filled_in_and_seeds_are_not() {
     );
     let smoke = definition(TASK).unwrap().spec(Tier::Smoke).unwrap();
     assert_eq!((smoke.attempt.millicpus, smoke.attempt.seconds), (1500, 60));
-    assert_eq!(smoke.agreement.tolerance(), 0.1);
+    let quorate_core::agreement::Agreement::Equivalence { margin, .. } = smoke.agreement else {
+        panic!("a measured task");
+    };
+    assert_eq!(margin.get(), 0.1);
 }
 
 #[test]
