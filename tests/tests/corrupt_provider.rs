@@ -15,34 +15,43 @@ const LARGE: usize = 40 << 20;
 #[test]
 fn false_bytes_come_from_a_named_and_banned_provider_and_the_rest_from_an_honest_one() {
     let (world, liar) = beside(Manner::Corrupt(3_000_000));
-    let log = world.nodes[0].log();
-    let line = log
-        .lines()
-        .find(|line| line.contains("a provider failed") && line.contains(&liar.to_string()));
-    assert!(
-        line.is_some_and(|line| line.contains("are false from offset")),
-        "{line:?}"
-    );
-    assert!(
-        log.lines()
-            .any(|line| line.contains("banned") && line.contains(&liar.to_string())),
-        "it was not banned"
-    );
+    let faults = faults(&world, liar);
+    assert!(!faults.is_empty(), "nobody named it");
+    for (log, fault) in faults {
+        assert!(fault.contains("are false from offset"), "{fault}");
+        assert!(
+            log.lines()
+                .any(|line| line.contains("banned") && line.contains(&liar.to_string())),
+            "it was not banned by the node that named it"
+        );
+    }
 }
 
 #[test]
 fn a_provider_that_breaks_off_is_named_and_not_banned() {
     let (world, liar) = beside(Manner::Truncate(3_000_000));
-    let log = world.nodes[0].log();
-    assert!(
-        !log.lines()
-            .any(|line| line.contains("banned") && line.contains(&liar.to_string())),
-        "it was banned"
-    );
-    let line = log
-        .lines()
-        .find(|line| line.contains("a provider failed") && line.contains(&liar.to_string()));
-    assert!(line.is_some_and(|line| line.contains("broke off")), "{line:?}");
+    let faults = faults(&world, liar);
+    assert!(!faults.is_empty(), "nobody named it");
+    for (log, fault) in faults {
+        assert!(fault.contains("broke off"), "{fault}");
+        assert!(
+            !log.lines()
+                .any(|line| line.contains("banned") && line.contains(&liar.to_string())),
+            "it was banned"
+        );
+    }
+}
+
+/// What the nodes say of the liar, each with its whole log. Which nodes ask it for a piece is left to
+/// how quick the providers are; three nodes that want 40 MiB each do not all pass it by.
+fn faults(world: &World, liar: NodeId) -> Vec<(String, String)> {
+    let logs = world.nodes.iter().map(|node| node.log());
+    logs.filter_map(|log| {
+        let named = |line: &&str| line.contains("a provider failed") && line.contains(&liar.to_string());
+        let line = log.lines().find(named)?.to_owned();
+        Some((log, line))
+    })
+    .collect()
 }
 
 /// A campaign whose bundle is offered by the coordinator and, in `manner`, by a liar. It ends well.
