@@ -22,6 +22,9 @@ const TICK: Duration = Duration::from_millis(250);
 /// Requests served at once; the rest wait in the network's own bounded queue.
 const AT_ONCE: usize = 128;
 
+/// Characters of a refusal's reason.
+const REASON: usize = 500;
+
 /// Artifacts mirrored at once.
 const MIRRORS: usize = 4;
 
@@ -83,7 +86,7 @@ async fn answer(scribe: &Scribe, from: NodeId, bytes: &[u8], reply: Reply) {
         Ok(request) => serve(scribe, from, request).await.unwrap_or_else(|error| {
             tracing::debug!(%from, %error, "request refused");
             Response::Refused {
-                reason: with_causes(&error),
+                reason: with_causes(&error).chars().take(REASON).collect(),
             }
         }),
     };
@@ -112,7 +115,8 @@ async fn serve(scribe: &Scribe, from: NodeId, request: Request) -> Result<Respon
 }
 
 /// An error and what caused it, in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -120,7 +124,7 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text.chars().take(500).collect()
+    text
 }
 
 /// Announces every new head. Announcements may be lost; followers also ask from time to time.

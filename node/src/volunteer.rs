@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_coordinator::exchange::Exchange;
+pub(crate) use quorate_coordinator::service::with_causes;
 use quorate_core::digest::AttemptId;
 use quorate_core::record::RecordError;
 use quorate_core::wire::{Request, Response};
@@ -212,16 +213,4 @@ async fn serve_artifacts(exchange: Exchange) {
     if let Err(error) = exchange.serve().await {
         tracing::error!(%error, "artifacts are not served");
     }
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

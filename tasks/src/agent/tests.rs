@@ -1,3 +1,5 @@
+//! Agents: read, refused, packed and opened again.
+
 use super::*;
 use crate::sample::{self, AGENT, store};
 use std::fs;

@@ -1,3 +1,5 @@
+//! Bundles: the same files give the same id.
+
 use super::*;
 use crate::sample::{self, environment, store};
 use quorate_artifacts::Mode;

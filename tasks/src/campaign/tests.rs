@@ -1,3 +1,5 @@
+//! Campaign files: defaults, and what is refused.
+
 use super::*;
 use crate::sample;
 

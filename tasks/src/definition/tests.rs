@@ -1,3 +1,5 @@
+//! `task.toml`: every rule, and every finding.
+
 use super::*;
 use crate::sample::{self, TASK};
 use std::fs;

@@ -1,3 +1,5 @@
+//! Hand-in: declared, regular files and nothing else.
+
 use super::*;
 use proptest::prelude::*;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,3 +1,5 @@
+//! Manifests have one spelling, and bounds.
+
 use proptest::prelude::*;
 
 use super::*;
