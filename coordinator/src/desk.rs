@@ -14,7 +14,7 @@ use quorate_core::envelope::EnvelopeError;
 use quorate_core::history::{Attempt, Phase, Plan, Proceedings, RuleError, Slot, Step};
 use quorate_core::record::{
     Assignment, BundleRecord, Campaign, Coordinator, Correction, EnrollmentPolicy, Forfeit, ForfeitReason,
-    Lease, RecordError, Reveal, Verdict,
+    Lease, Qualification, RecordError, Reveal, Verdict,
 };
 use quorate_core::task::DeviceKind;
 use quorate_core::text::{Origin, Timestamp};
@@ -132,6 +132,8 @@ impl Keys {
 pub struct Publication {
     /// Bundles that may not be in the log yet.
     pub bundles: Vec<BundleRecord>,
+    /// What shows that they may be trusted, for those of which there is such a record.
+    pub qualifications: Vec<Qualification>,
     /// The campaign over them.
     pub campaign: Campaign,
 }
@@ -294,6 +296,13 @@ impl Desk {
         for bundle in publication.bundles {
             if !trial.bundles().contains_key(&bundle.bundle) {
                 let envelope = Record::Bundle(bundle).sign(&[&self.keys.signing])?;
+                trial.apply(&envelope)?;
+                records.push(envelope);
+            }
+        }
+        for qualification in publication.qualifications {
+            if !trial.is_qualified(&qualification.bundle) {
+                let envelope = Record::Qualification(qualification).sign(&[&self.keys.signing])?;
                 trial.apply(&envelope)?;
                 records.push(envelope);
             }

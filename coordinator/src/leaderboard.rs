@@ -48,6 +48,8 @@ pub struct Leaderboard {
     pub size: u64,
     /// One row per environment, tier, agent, device class and image kind; best first in each task.
     pub rows: Vec<Row>,
+    /// The same for tasks that nobody qualified: no leaderboard counts them.
+    pub unqualified: Vec<Row>,
     /// One row per agent and tier, over all environments of the tier; best first.
     pub overall: Vec<Overall>,
     /// Every attempt, in order of its lease.
@@ -69,9 +71,15 @@ pub fn compute(history: &History) -> Leaderboard {
         .collect();
     attempts.sort_by_key(|attempt| attempt.index);
     let caught = node::caught(history, &attempts);
+    let of = |qualified| {
+        attempts
+            .iter()
+            .filter(move |attempt| attempt.qualified == qualified)
+    };
     Leaderboard {
-        rows: row::rows(&origin, &attempts),
-        overall: overall::overall(history, &attempts),
+        rows: row::rows(&origin, of(true)),
+        unqualified: row::rows(&origin, of(false)),
+        overall: overall::overall(history, of(true)),
         nodes: node::nodes(history, &attempts, &caught),
         size: history.size(),
         origin,
@@ -85,6 +93,11 @@ impl Leaderboard {
     #[must_use]
     pub fn attempt(&self, id: AttemptId) -> Option<&AttemptView> {
         self.attempts.iter().find(|attempt| attempt.id == id)
+    }
+
+    /// All rows, those that count nowhere last.
+    pub fn all_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain(&self.unqualified)
     }
 
     /// The attempts of the row `key`, in order.
@@ -117,12 +130,13 @@ impl Serialize for Leaderboard {
                 })
             })
             .collect();
-        let mut document = serializer.serialize_struct("Leaderboard", 9)?;
+        let mut document = serializer.serialize_struct("Leaderboard", 10)?;
         document.serialize_field("origin", &self.origin)?;
         document.serialize_field("size", &self.size)?;
         document.serialize_field("measure", MEASURE)?;
         document.serialize_field("leaderboard", &standings)?;
         document.serialize_field("rows", &self.rows)?;
+        document.serialize_field("unqualified", &self.unqualified)?;
         document.serialize_field("overall", &self.overall)?;
         document.serialize_field("attempts", &self.attempts)?;
         document.serialize_field("nodes", &self.nodes)?;

@@ -13,6 +13,7 @@ mod node;
 mod peer;
 mod reproduce;
 mod task;
+pub(crate) mod workbench;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -169,7 +170,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Coordinator(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
         Command::Node(command) => command.run(&global).await,
-        Command::Task(command) => command.run(&global),
+        Command::Task(command) => command.run(&global).await,
         Command::Ledger(command) => command.run(&global).await,
         Command::Artifact(command) => command.run(&global).await,
         Command::Reproduce(command) => command.run(&global).await,

@@ -48,11 +48,18 @@ pub(crate) struct Config {
     pub(crate) backend: Option<String>,
     /// Disk for artifacts, in GiB.
     pub(crate) quota_gib: Option<u64>,
+    /// Where the embedded backend keeps images. Nodes of one machine may share the folder.
+    pub(crate) images: Option<PathBuf>,
     /// Whether to find peers on the local network.
     pub(crate) mdns: bool,
 }
 
 impl Config {
+    /// The folder of images.
+    pub(crate) fn images(&self, home: &Home) -> PathBuf {
+        self.images.clone().unwrap_or_else(|| home.root().join("images"))
+    }
+
     /// Reads the home's file, if there is one.
     pub(crate) fn read(home: &Home) -> Result<Self, ConfigError> {
         let path = home.root().join("config.toml");

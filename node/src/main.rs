@@ -10,15 +10,18 @@ mod control;
 mod duties;
 mod follower;
 mod home;
+mod host;
 mod journal;
 mod ledgers;
 mod output;
+mod qualifications;
 mod reading;
 mod runner;
 mod sealing;
 mod slots;
 mod volunteer;
 mod web;
+mod workshop;
 
 use std::process::ExitCode;
 

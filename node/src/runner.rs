@@ -1,9 +1,13 @@
 //! Running attempts and scorings in containers: from artifacts to artifacts and outcomes.
 //!
 //! The layout inside is the same for every backend: the working folder `/work`; `/task` with the
-//! instructions, the start files and the scorer; `/agent` with the agent. The reference solution is
-//! there for scorings, and for agents that say they submit it. Everything on the host lives in one
-//! scratch folder per run, removed with it.
+//! instructions, the start files, shared modules and public data; `/agent` with the agent. The scorer is there
+//! for scorings, and for agents where the task lets them score themselves; the reference solution for scorings,
+//! and for agents that say they submit it. Everything on the host lives in one scratch folder per run,
+//! removed with it.
+
+mod images;
+mod service;
 
 use std::fs;
 use std::io;
@@ -12,22 +16,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_artifacts::{Limits as Bound, Store, StoreError};
-use quorate_containers::{
-    End, Error as ContainerError, Finished, Image, Limits, Mount, Runtime, Spec, Workspace,
-};
+use quorate_containers::{End, Error as ContainerError, Finished, Limits, Mount, Runtime, Spec, Workspace};
 use quorate_core::Digest;
 use quorate_core::digest::{AgentId, ArtifactId, BundleId};
 use quorate_core::record::Usage;
 use quorate_core::score::Outcome;
-use quorate_core::task::{self, ImageKind, TaskSpec};
+use quorate_core::task::{self, TaskSpec};
 use quorate_core::text::Note;
 use quorate_tasks::agent::{Setting, open_agent};
 use quorate_tasks::handin::{HandInError, collect};
 use quorate_tasks::scoring::{ScorerError, parse};
+use quorate_tasks::workshop::Preparation;
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use self::images::container_image;
+use self::service::Service;
 use crate::slots::Slot;
 
 /// Why a run could not be made. None of these says anything about the artifact.
@@ -52,6 +57,14 @@ pub(crate) enum RunError {
         said: String,
         /// What is wrong with its output, if that was read.
         source: Option<ScorerError>,
+    },
+    /// A task's files could not be prepared.
+    #[error("the preparation failed ({how}): {said}")]
+    Preparation {
+        /// How it ended.
+        how: String,
+        /// What it wrote to standard error, shortened.
+        said: String,
     },
     /// The run was stopped by this node.
     #[error("the run was stopped")]
@@ -131,6 +144,20 @@ pub(crate) struct Runner {
     scratch: PathBuf,
 }
 
+/// What of a bundle a container sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// Everything.
+    All,
+    /// What an agent may see.
+    Agent {
+        /// The scorer too: it may score itself.
+        scorer: bool,
+        /// The reference solution too: it says that it submits it.
+        reference: bool,
+    },
+}
+
 /// Folders of one run, removed with it.
 #[derive(Debug)]
 struct Stage {
@@ -191,8 +218,12 @@ impl Runner {
             .settings
             .iter()
             .any(|(name, value)| name.as_str() == NEEDS_REFERENCE && *value == Setting::Flag(true));
+        let sight = Sight::Agent {
+            scorer: attempt.spec.self_score.is_some(),
+            reference,
+        };
         let stage = self
-            .stage(attempt.bundle, Some(attempt.agent), None, reference)
+            .stage(attempt.bundle, Some(attempt.agent), None, sight)
             .await?;
         let seed = attempt.seed.to_string();
         let mut env = vec![
@@ -202,6 +233,7 @@ impl Runner {
                 attempt.spec.attempt.seconds.to_string(),
             ),
             ("QUORATE_SEED".to_owned(), seed),
+            ("QUORATE_TASK".to_owned(), "/task".to_owned()),
         ];
         if reference {
             env.push(("QUORATE_REFERENCE".to_owned(), "/task/reference".to_owned()));
@@ -214,24 +246,36 @@ impl Runner {
             let name = name.as_str().to_uppercase().replace(['-', '.'], "_");
             env.push((format!("QUORATE_SETTING_{name}"), setting_text(value)));
         }
+        let mut mounts = vec![stage.mount("task"), stage.mount("agent")];
+        let service = Service::start(self, attempt.spec, attempt.bundle, &stage, slot.core()).await?;
+        let service = service.map(|(service, mount)| {
+            mounts.push(mount);
+            env.push(Service::variable());
+            service
+        });
         let spec = Spec {
             name: run_name("attempt"),
-            image: image(attempt.spec.image),
+            image: container_image(&attempt.spec.image)?,
             command: agent.command.iter().map(ToString::to_string).collect(),
             env,
-            mounts: vec![stage.mount("task"), stage.mount("agent")],
+            mounts,
             workspace: Workspace {
                 initial: Some(stage.path("work")),
                 export: Some(stage.path("left")),
                 bytes: u64::from(attempt.spec.attempt.disk_mib) << 20,
                 files: WORK_FILES,
             },
-            limits: limits(&attempt.spec.attempt, slot),
+            limits: limits(&attempt.spec.attempt, slot.core()),
             devices: Vec::new(),
         };
-        let finished = self.run(spec, stop).await?;
-        let (runner, task) = (self.clone(), attempt.spec.clone());
-        tokio::task::spawn_blocking(move || runner.hand_in(&stage, &task, &finished)).await?
+        let finished = self.run(spec, stop).await;
+        let asked = match service {
+            Some(service) => Some(service.finish().await),
+            None => None,
+        };
+        let (runner, task, finished) = (self.clone(), attempt.spec.clone(), finished?);
+        tokio::task::spawn_blocking(move || runner.hand_in(&stage, &task, &finished, asked.as_deref()))
+            .await?
     }
 
     /// Scores an artifact on the core that `slot` holds.
@@ -264,6 +308,41 @@ impl Runner {
         }
     }
 
+    /// Runs a task's preparation on the core that `slot` holds; what it leaves lies in the folder that it names.
+    pub(crate) async fn prepare(
+        &self,
+        preparation: &Preparation,
+        slot: &Slot,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
+        let spec = Spec {
+            name: run_name("prepare"),
+            image: container_image(&preparation.image)?,
+            command: preparation.command.clone(),
+            env: Vec::new(),
+            mounts: vec![Mount {
+                source: preparation.task.clone(),
+                target: "/task".to_owned(),
+            }],
+            workspace: Workspace {
+                initial: None,
+                export: Some(preparation.out.clone()),
+                bytes: u64::from(preparation.limits.disk_mib) << 20,
+                files: WORK_FILES,
+            },
+            limits: limits(&preparation.limits, slot.core()),
+            devices: Vec::new(),
+        };
+        let finished = self.run(spec, stop).await?;
+        if finished.end == End::Exited(0) {
+            return Ok(());
+        }
+        Err(RunError::Preparation {
+            how: end_text(finished.end),
+            said: tail(&finished.stderr),
+        })
+    }
+
     /// Scores an artifact's files, or the start files.
     async fn score_files(
         &self,
@@ -272,7 +351,7 @@ impl Runner {
         slot: &Slot,
         stop: &CancellationToken,
     ) -> Result<Outcome, RunError> {
-        let stage = self.stage(scoring.bundle, None, artifact, true).await?;
+        let stage = self.stage(scoring.bundle, None, artifact, Sight::All).await?;
         let seed = scoring.seed.to_string();
         write(&stage.path("work").join(SEED_FILE), seed.as_bytes())?;
         let fill = |word: &Note| {
@@ -283,7 +362,7 @@ impl Runner {
         let command = scoring.spec.scorer.iter().map(fill).collect();
         let spec = Spec {
             name: run_name("scoring"),
-            image: image(scoring.spec.image),
+            image: container_image(&scoring.spec.image)?,
             command,
             env: Vec::new(),
             mounts: vec![stage.mount("task")],
@@ -293,7 +372,7 @@ impl Runner {
                 bytes: u64::from(scoring.spec.scoring.disk_mib) << 20,
                 files: WORK_FILES,
             },
-            limits: limits(&scoring.spec.scoring, slot),
+            limits: limits(&scoring.spec.scoring, slot.core()),
             devices: Vec::new(),
         };
         let finished = self.run(spec, stop).await?;
@@ -326,7 +405,7 @@ impl Runner {
         bundle: BundleId,
         agent: Option<AgentId>,
         artifact: Option<ArtifactId>,
-        reference: bool,
+        sight: Sight,
     ) -> Result<Stage, RunError> {
         let (store, scratch) = (Arc::clone(&self.store), self.scratch.clone());
         tokio::task::spawn_blocking(move || {
@@ -339,11 +418,20 @@ impl Runner {
                     let all = stage.path("artifact");
                     store.unpack(artifact, &all)?;
                     let files = all.join(FILES);
-                    fs::rename(&files, &work).map_err(|source| RunError::Io { path: files, source })?;
+                    match fs::rename(&files, &work) {
+                        // Whoever hands in nothing is scored for nothing.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&work)?,
+                        renamed => renamed.map_err(|source| RunError::Io { path: files, source })?,
+                    }
                 }
             }
-            if !reference {
-                let path = task.join("reference");
+            let hidden = match sight {
+                Sight::All => [None, None],
+                Sight::Agent { scorer, reference } => {
+                    [(!scorer).then_some("scorer"), (!reference).then_some("reference")]
+                }
+            };
+            for path in hidden.into_iter().flatten().map(|name| task.join(name)) {
                 fs::remove_dir_all(&path).map_err(|source| RunError::Io { path, source })?;
             }
             if let Some(agent) = agent {
@@ -354,8 +442,15 @@ impl Runner {
         .await?
     }
 
-    /// Makes the artifact of what an attempt left: declared files, transcript, usage.
-    fn hand_in(&self, stage: &Stage, spec: &TaskSpec, finished: &Finished) -> Result<Attempted, RunError> {
+    /// Makes the artifact of what an attempt left: declared files, transcript, usage, and what it asked the
+    /// task's service.
+    fn hand_in(
+        &self,
+        stage: &Stage,
+        spec: &TaskSpec,
+        finished: &Finished,
+        asked: Option<&str>,
+    ) -> Result<Attempted, RunError> {
         let made = stage.path("made");
         let bytes = u64::from(spec.attempt.disk_mib) << 20;
         let bound = Bound {
@@ -386,9 +481,13 @@ impl Runner {
         write(&made.join("transcript.txt"), &finished.stdout)?;
         write(&made.join("errors.txt"), &finished.stderr)?;
         write(&made.join("usage.json"), usage_text.as_bytes())?;
+        if let Some(asked) = asked {
+            write(&made.join("service.jsonl"), asked.as_bytes())?;
+        }
+        let asked = asked.map_or(0, str::len) as u64;
         let bound = Bound {
-            files: bound.files + 3,
-            bytes: bytes + (u64::from(spec.attempt.output_kib) << 10) + 4096,
+            files: bound.files + 4,
+            bytes: bytes + (u64::from(spec.attempt.output_kib) << 10) + asked + 4096,
         };
         Ok(Attempted::HandedIn {
             artifact: self.store.add_dir(&made, bound)?,
@@ -448,27 +547,17 @@ fn read_outcome(spec: &TaskSpec, finished: &Finished) -> Result<Outcome, RunErro
         .map_err(|error| failed(Some(error)))
 }
 
-fn limits(limits: &task::Limits, slot: &Slot) -> Limits {
+fn limits(limits: &task::Limits, core: u32) -> Limits {
     let one_core = limits.millicpus <= 1000;
     Limits {
         memory_bytes: u64::from(limits.memory_mib) << 20,
         processes: limits.processes,
         millicpus: limits.millicpus,
-        cpuset: one_core.then(|| slot.core()),
+        cpuset: one_core.then_some(core),
         open_files: u64::from(limits.open_files),
         output_bytes: u64::from(limits.output_kib) << 10,
         wall: Duration::from_secs(u64::from(limits.seconds)),
         tmp_bytes: TMP_BYTES,
-    }
-}
-
-fn image(kind: ImageKind) -> Image {
-    match kind {
-        ImageKind::Host => Image::Host,
-        ImageKind::Oci => Image::Oci {
-            layout: PathBuf::new(),
-            digest: String::new(),
-        },
     }
 }
 

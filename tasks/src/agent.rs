@@ -123,9 +123,9 @@ pub fn pack_agent(source: &Source, store: &Arc<Store>) -> Result<(AgentId, Agent
     let folder = source.folder(Kind::Agent, scratch.path())?;
     let spec = AgentSpec::read(&folder)?;
     let tree = Tree::open(&folder).map_err(|error| unreadable(&folder, error))?;
-    let mut packing = Packing::new(&tree, store);
+    let mut packing = Packing::new(store);
     packing.describe(DESCRIPTION, &spec)?;
-    packing.files("", &|path| LEFT_OUT.contains(&path))?;
+    packing.files(&tree, "", &|path| LEFT_OUT.contains(&path))?;
     Ok((AgentId(packing.commit()?.0), spec))
 }
 

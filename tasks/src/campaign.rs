@@ -14,9 +14,10 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::agent::{AgentError, AgentSpec, pack_agent};
-use crate::bundle::{self, BundleError, Packed};
+use crate::bundle::{self, BundleError, Order, Packed};
 use crate::catalog::{self, CatalogError, Kind, Source};
 use crate::toml_file::{self, TomlError};
+use crate::workshop::Workshop;
 
 mod rules;
 
@@ -221,12 +222,14 @@ impl CampaignFile {
     ///
     /// # Errors
     /// Where one of them cannot be packed; the error names it.
-    pub fn pack(&self, store: &Arc<Store>) -> Result<PackedCampaign, CampaignError> {
+    pub fn pack(&self, store: &Arc<Store>, workshop: &dyn Workshop) -> Result<PackedCampaign, CampaignError> {
         let mut bundles = Vec::with_capacity(self.tasks.len());
         for TaskRef { source, tier } in &self.tasks {
-            let packed = bundle::pack(source, *tier, store).map_err(|error| CampaignError::Bundle {
-                task: format!("{source}/{tier}"),
-                source: Box::new(error),
+            let packed = bundle::pack(&Order::new(source, *tier), store, workshop).map_err(|error| {
+                CampaignError::Bundle {
+                    task: format!("{source}/{tier}"),
+                    source: Box::new(error),
+                }
             })?;
             if bundles.iter().any(|other: &Packed| other.bundle == packed.bundle) {
                 return Err(CampaignError::Twice {

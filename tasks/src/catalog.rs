@@ -216,6 +216,27 @@ pub fn campaign_text(name: &str) -> Result<&'static str, CatalogError> {
     text.ok_or_else(|| unknown(Kind::Campaign, name))
 }
 
+/// A module that environments may share: Python, by its name without `.py`.
+#[must_use]
+pub fn library(module: &Name) -> Option<&'static [u8]> {
+    let file = SHIPPED.get_file(format!("library/{module}.py"))?;
+    Some(file.contents())
+}
+
+/// The shipped qualifications, as JSON.
+pub fn qualifications() -> impl Iterator<Item = &'static [u8]> {
+    let folder = SHIPPED.get_dir("qualifications");
+    folder
+        .into_iter()
+        .flat_map(Dir::files)
+        .filter(|file| {
+            file.path()
+                .extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .map(include_dir::File::contents)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,7 +262,9 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("optimise-kernel") && error.contains("there are: optimize-kernel"),
+            error.contains("optimise-kernel")
+                && error.contains("there are: ")
+                && error.contains("optimize-kernel"),
             "{error}"
         );
         for bad in [

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use quorate_core::agreement::Agreement;
 use quorate_core::score::Scale;
-use quorate_core::task::{Aggregate, Better, DeviceKind, ImageKind, Limits, TaskSpec, Tier};
+use quorate_core::task::{Aggregate, Better, DeviceKind, Image, Limits, TaskSpec, Tier};
 use quorate_core::text::{Name, Note};
 use serde::Deserialize;
 use thiserror::Error;
@@ -16,7 +16,7 @@ use thiserror::Error;
 mod check;
 mod format;
 
-pub(crate) use check::{FOLDERS, INSTRUCTIONS};
+pub(crate) use check::{FOLDERS, INSTRUCTIONS, PREPARE};
 pub use check::{Finding, check, check_spec};
 
 use crate::toml_file::{self, TomlError};
@@ -70,8 +70,15 @@ pub struct Definition {
     /// When two rescores agree.
     #[serde(deserialize_with = "format::agreement")]
     pub agreement: Agreement,
+    /// Shared modules that it uses, by name; bundles carry them in `library/`.
+    #[serde(default)]
+    pub library: Vec<Name>,
     /// How it is scored.
     pub scorer: Scorer,
+    /// What makes the files that are not shipped.
+    pub prepare: Option<Work>,
+    /// What answers an agent's requests.
+    pub service: Option<Work>,
     /// Its sizes.
     pub tiers: BTreeMap<Tier, TierDefinition>,
 }
@@ -94,20 +101,78 @@ pub struct Scorer {
     pub self_command: Option<Vec<Note>>,
 }
 
+/// A command of an environment.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// Its words. `{tier}` is filled in; in `prepare`, `{instance}` too.
+    pub command: Vec<Note>,
+}
+
+/// What a tier's containers are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// The node's own `/usr`.
+    Host,
+    /// An image built from this file of the environment's folder.
+    Containerfile(Note),
+}
+
+impl std::fmt::Display for ImageSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Host => f.pad("host"),
+            Self::Containerfile(path) => f.pad(path.as_str()),
+        }
+    }
+}
+
+/// A public data set or model, which the bundle's publisher fetches.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicSource {
+    /// The folder that receives it, below the one with all of them.
+    pub name: Name,
+    /// What it is on the hub.
+    pub hub: HubKind,
+    /// Its public id.
+    pub id: Note,
+    /// A branch, tag or commit.
+    pub revision: Note,
+    /// Which of its files, as patterns.
+    pub files: Vec<Note>,
+    /// The licence under which it is offered.
+    pub licence: Note,
+}
+
+/// The two kinds of repository that a hub keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HubKind {
+    /// A data set.
+    Dataset,
+    /// A model.
+    Model,
+}
+
 /// One size of an environment.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "format::Tier")]
 pub struct TierDefinition {
     /// What an attempt needs.
     pub device: DeviceKind,
     /// What the containers are made from.
-    pub image: ImageKind,
+    pub image: ImageSource,
     /// Limits of the agent's container; its seconds are the file's `budget_seconds`.
     pub attempt: Limits,
     /// Limits of a scoring.
     pub scoring: Limits,
+    /// Limits of the container that prepares its files.
+    pub prepare: Option<Limits>,
     /// Nominal raw scores of start and reference.
     pub scale: Scale,
+    /// Public data and models that its preparation reads.
+    pub sources: Vec<PublicSource>,
 }
 
 impl Definition {
@@ -119,12 +184,12 @@ impl Definition {
         Ok(toml_file::read(&folder.join(DEFINITION))?)
     }
 
-    /// The terms of one tier.
+    /// One of its tiers.
     ///
     /// # Errors
     /// Where there is no such tier.
-    pub fn spec(&self, tier: Tier) -> Result<TaskSpec, DefinitionError> {
-        let terms = self.tiers.get(&tier).ok_or_else(|| DefinitionError::NoTier {
+    pub fn tier(&self, tier: Tier) -> Result<&TierDefinition, DefinitionError> {
+        self.tiers.get(&tier).ok_or_else(|| DefinitionError::NoTier {
             environment: self.name.clone(),
             tier,
             known: self
@@ -133,7 +198,15 @@ impl Definition {
                 .map(Tier::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
-        })?;
+        })
+    }
+
+    /// The terms of one tier, in containers made from `image`.
+    ///
+    /// # Errors
+    /// Where there is no such tier.
+    pub fn spec(&self, tier: Tier, image: Image) -> Result<TaskSpec, DefinitionError> {
+        let terms = self.tier(tier)?;
         let self_command = self.scorer.self_command.as_ref().unwrap_or(&self.scorer.command);
         let self_score = self.scorer.visible_to_agent.then_some(self_command);
         Ok(TaskSpec {
@@ -142,13 +215,18 @@ impl Definition {
             version: self.version.clone(),
             summary: self.summary.clone(),
             canary: self.canary.clone(),
-            image: terms.image,
+            image,
             device: terms.device,
             artifact: self.artifact.clone(),
             attempt: terms.attempt,
             scoring: terms.scoring,
             scorer: with_tier(&self.scorer.command, tier)?,
             self_score: self_score.map(|command| with_tier(command, tier)).transpose()?,
+            service: self
+                .service
+                .as_ref()
+                .map(|work| with_tier(&work.command, tier))
+                .transpose()?,
             scale: terms.scale,
             better: self.better,
             aggregate: self.aggregate,
@@ -158,7 +236,7 @@ impl Definition {
 }
 
 /// Fills in `{tier}`; `{seed}` stays for whoever scores.
-fn with_tier(command: &[Note], tier: Tier) -> Result<Vec<Note>, DefinitionError> {
+pub(crate) fn with_tier(command: &[Note], tier: Tier) -> Result<Vec<Note>, DefinitionError> {
     let fill = |word: &Note| {
         let word = word.as_str().replace("{tier}", tier.as_str());
         Note::new(word.as_str()).map_err(|_| DefinitionError::Word(word))

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const SHIPPED: [&str; 3] = ["agents", "campaigns", "environments"];
+const SHIPPED: [&str; 5] = ["agents", "campaigns", "environments", "library", "qualifications"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sources = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);

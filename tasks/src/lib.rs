@@ -4,6 +4,7 @@
 //! - [`definition`]: `task.toml`, and everything that can be wrong with an environment;
 //! - [`catalog`]: what the binary ships, and where a named environment or agent is found;
 //! - [`bundle`], [`agent`]: environments and agents as artifacts, the same everywhere;
+//! - [`workshop`]: who builds the images and runs the preparations that packing needs;
 //! - [`campaign`]: campaign files, packed into what a coordinator publishes;
 //! - [`handin`]: the declared files of an attempt's work folder;
 //! - [`scoring`]: a scorer's output as an outcome.
@@ -21,15 +22,17 @@ pub mod packing;
 pub mod scoring;
 pub mod toml_file;
 mod tree;
+pub mod workshop;
 
 #[cfg(test)]
 mod sample;
 
 pub use agent::{AgentError, AgentSpec, Setting, open_agent, pack_agent};
-pub use bundle::{BundleError, Packed};
+pub use bundle::{BundleError, Order, Packed};
 pub use campaign::{CampaignError, CampaignFile, PackedCampaign, shipped_campaign};
 pub use catalog::{CatalogError, Source};
 pub use definition::{Definition, Finding};
 pub use handin::{Defect, HandInError, HandedIn};
 pub use packing::OpenError;
 pub use scoring::{ScorerError, Scoring};
+pub use workshop::{NoWorkshop, Workshop};

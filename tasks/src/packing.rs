@@ -20,7 +20,8 @@ use crate::tree::{Tree, TreeError};
 /// The most files and bytes of a bundle or an agent.
 pub const BOUNDS: Limits = Limits {
     files: 10_000,
-    bytes: 1 << 30,
+    // Tier `full` carries data sets and models.
+    bytes: 64 << 30,
 };
 /// The longest description: `bundle.json` enters the log in a record, which is bounded likewise.
 pub const MAX_DESCRIPTION_BYTES: u64 = 48 * 1024;
@@ -101,16 +102,14 @@ pub enum OpenError {
     Host(#[source] io::Error),
 }
 
-/// An artifact that is being packed from one folder.
-pub(crate) struct Packing<'a> {
-    tree: &'a Tree,
+/// An artifact that is being packed.
+pub(crate) struct Packing {
     draft: Draft,
 }
 
-impl<'a> Packing<'a> {
-    pub(crate) fn new(tree: &'a Tree, store: &Arc<Store>) -> Self {
+impl Packing {
+    pub(crate) fn new(store: &Arc<Store>) -> Self {
         Self {
-            tree,
             draft: store.draft(BOUNDS),
         }
     }
@@ -122,25 +121,27 @@ impl<'a> Packing<'a> {
         value: &impl Serialize,
     ) -> Result<(), PackingError> {
         let bytes = serde_json::to_vec(value)?;
-        let size = bytes.len() as u64;
-        if size > MAX_DESCRIPTION_BYTES {
+        if bytes.len() as u64 > MAX_DESCRIPTION_BYTES {
             return Err(PackingError::Description {
                 name,
                 bytes: bytes.len(),
             });
         }
-        Ok(self.draft.add(name, Mode::Plain, size, &mut bytes.as_slice())?)
+        self.bytes(name, &bytes)
     }
 
-    /// Adds the file at `path` under the path `target`.
-    pub(crate) fn file(&mut self, path: &str, target: &str) -> Result<(), PackingError> {
-        let mut found = self
-            .tree
-            .file(path)
-            .map_err(|error| unreadable(self.tree.path(), error))?;
+    /// Adds `bytes` under the path `target`.
+    pub(crate) fn bytes(&mut self, target: &str, mut bytes: &[u8]) -> Result<(), PackingError> {
+        let size = bytes.len() as u64;
+        Ok(self.draft.add(target, Mode::Plain, size, &mut bytes)?)
+    }
+
+    /// Adds the file at `path` in `tree` under the path `target`.
+    pub(crate) fn file(&mut self, tree: &Tree, path: &str, target: &str) -> Result<(), PackingError> {
+        let mut found = tree.file(path).map_err(|error| unreadable(tree.path(), error))?;
         let mode = mode_of(&mut found.file).map_err(|source| {
             unreadable(
-                self.tree.path(),
+                tree.path(),
                 TreeError::Io {
                     path: path.to_owned(),
                     source,
@@ -150,14 +151,18 @@ impl<'a> Packing<'a> {
         Ok(self.draft.add(target, mode, found.size, &mut found.file)?)
     }
 
-    /// Adds every file below `path` that `skip` does not name, at its own path.
-    pub(crate) fn files(&mut self, path: &str, skip: &dyn Fn(&str) -> bool) -> Result<(), PackingError> {
+    /// Adds every file below `path` in `tree` that `skip` does not name, at its own path.
+    pub(crate) fn files(
+        &mut self,
+        tree: &Tree,
+        path: &str,
+        skip: &dyn Fn(&str) -> bool,
+    ) -> Result<(), PackingError> {
         let skip = |path: &str| is_cache(path) || skip(path);
-        let files = self
-            .tree
+        let files = tree
             .files(path, &skip)
-            .map_err(|error| unreadable(self.tree.path(), error))?;
-        files.iter().try_for_each(|path| self.file(path, path))
+            .map_err(|error| unreadable(tree.path(), error))?;
+        files.iter().try_for_each(|path| self.file(tree, path, path))
     }
 
     pub(crate) fn commit(self) -> Result<ArtifactId, PackingError> {

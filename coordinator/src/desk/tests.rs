@@ -7,7 +7,7 @@ use quorate_core::record::{
     Statement, Usage, Verification,
 };
 use quorate_core::score::{Outcome, Samples, Scale, Score};
-use quorate_core::task::{Aggregate, Better, ImageKind, Limits, TaskSpec, Tier};
+use quorate_core::task::{Aggregate, Better, Image, Limits, TaskSpec, Tier};
 use quorate_core::text::{Note, Salt};
 
 use super::*;
@@ -46,13 +46,14 @@ fn spec() -> TaskSpec {
         version: "1".parse().unwrap(),
         summary: note("counts"),
         canary: note("canary"),
-        image: ImageKind::Host,
+        image: Image::Host,
         device: DeviceKind::Cpu,
         artifact: vec![note("answer")],
         attempt: limits,
         scoring: limits,
         scorer: vec![note("score")],
         self_score: None,
+        service: None,
         scale: Scale {
             start: score(0.0),
             reference: score(1.0),
@@ -69,6 +70,7 @@ fn spec() -> TaskSpec {
 pub(crate) fn publication(at: Timestamp) -> Publication {
     let bundle = BundleId(Digest::of(b"bundle"));
     Publication {
+        qualifications: Vec::new(),
         bundles: vec![BundleRecord {
             bundle,
             spec: spec(),

@@ -113,6 +113,8 @@ pub struct AttemptView {
     /// The row it belongs to.
     #[serde(flatten)]
     pub key: RowKey,
+    /// Whether the task is qualified: only then does the attempt feed the leaderboard.
+    pub qualified: bool,
     /// The campaign that asked for it.
     pub campaign: Name,
     /// The task's content.
@@ -214,8 +216,9 @@ pub(super) fn view(history: &History, id: AttemptId, attempt: &Attempt) -> Optio
             environment: spec.environment.clone(),
             agent: agent.name.clone(),
             device: host.device.clone(),
-            image: spec.image,
+            image: spec.image.kind(),
         },
+        qualified: history.is_qualified(&lease.bundle),
         campaign: campaign.name.clone(),
         bundle: lease.bundle,
         agent_id: lease.agent,

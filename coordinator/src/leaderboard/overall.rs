@@ -19,7 +19,7 @@ pub struct Overall {
     pub tier: Tier,
     /// What campaigns call the agent.
     pub agent: Name,
-    /// The environments that campaigns ask for at this tier.
+    /// The qualified environments that campaigns ask for at this tier.
     pub environments: Vec<Name>,
     /// Those of them where the agent has no attempt that counts: then there is no mean.
     pub missing: Vec<Name>,
@@ -28,13 +28,17 @@ pub struct Overall {
 }
 
 /// One row per agent and tier, best first.
-pub(super) fn overall(history: &History, attempts: &[AttemptView]) -> Vec<Overall> {
+pub(super) fn overall<'a>(
+    history: &History,
+    attempts: impl Iterator<Item = &'a AttemptView>,
+) -> Vec<Overall> {
     let mut asked: BTreeMap<Tier, BTreeSet<&Name>> = BTreeMap::new();
     for campaign in history.campaigns().values() {
         for spec in campaign
             .terms
             .bundles
             .iter()
+            .filter(|bundle| history.is_qualified(bundle))
             .filter_map(|b| history.bundles().get(b))
         {
             asked.entry(spec.tier).or_default().insert(&spec.environment);

@@ -100,6 +100,7 @@ struct AttemptPage<'a> {
 /// One task's rows, with what their drawings share.
 struct Section<'a> {
     task: String,
+    qualified: bool,
     rows: &'a [Row],
     sizes: Vec<usize>,
     top: f64,
@@ -108,7 +109,11 @@ struct Section<'a> {
 impl Index<'_> {
     fn sections(&self) -> Vec<Section<'_>> {
         let same = |a: &Row, b: &Row| a.key.task() == b.key.task();
-        self.board.rows.chunk_by(same).map(Section::new).collect()
+        let rows = [(&self.board.rows, true), (&self.board.unqualified, false)];
+        let sections = rows
+            .into_iter()
+            .flat_map(|(rows, qualified)| rows.chunk_by(same).map(move |rows| Section::new(rows, qualified)));
+        sections.collect()
     }
 
     fn has_full_tier(&self) -> bool {
@@ -135,7 +140,7 @@ impl Index<'_> {
 }
 
 impl<'a> Section<'a> {
-    fn new(rows: &'a [Row]) -> Self {
+    fn new(rows: &'a [Row], qualified: bool) -> Self {
         let mut sizes: Vec<usize> = rows.iter().flat_map(|row| &row.curve).map(|p| p.k).collect();
         sizes.sort_unstable();
         sizes.dedup();
@@ -144,6 +149,7 @@ impl<'a> Section<'a> {
         let top = highest.filter(|high| high.is_finite()).fold(1.0, f64::max) * 1.05;
         Self {
             task: rows.first().map(|row| row.key.task()).unwrap_or_default(),
+            qualified,
             rows,
             sizes,
             top,

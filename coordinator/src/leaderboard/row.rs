@@ -125,7 +125,7 @@ pub struct Row {
 }
 
 /// The rows of `attempts`, best first in each task.
-pub(super) fn rows(origin: &Origin, attempts: &[AttemptView]) -> Vec<Row> {
+pub(super) fn rows<'a>(origin: &Origin, attempts: impl Iterator<Item = &'a AttemptView>) -> Vec<Row> {
     let mut groups: BTreeMap<&RowKey, Vec<&AttemptView>> = BTreeMap::new();
     for attempt in attempts {
         groups.entry(&attempt.key).or_default().push(attempt);

@@ -4,6 +4,7 @@ mod pages;
 mod world;
 
 use quorate_core::record::{ClaimCheck, ForfeitReason};
+use quorate_core::task::Tier;
 use quorate_core::text::Note;
 use quorate_core::{Envelope, Record};
 use serde_json::Value;
@@ -42,6 +43,32 @@ fn every_end() -> World {
     world.withdraw(withdrawn, "the scorer had a fault");
     world.lease(0, "search", 0);
     world
+}
+
+#[test]
+fn tasks_that_nobody_qualified_count_nowhere_and_are_shown() {
+    let mut world = World::new("log.example");
+    for n in 0..7 {
+        world.enroll(n, "Imaginary processor");
+    }
+    world.publish("kernel", Tier::Smoke);
+    world.ask(&["search"]);
+    world.honest(0, "search", 0, 0.8);
+    let board = compute(&world.history);
+    assert_eq!((board.rows.len(), board.overall.len()), (0, 0));
+    let [row] = &board.unqualified[..] else {
+        panic!("one row: {:?}", board.unqualified)
+    };
+    assert_eq!(row.counts.accepted, 1);
+    assert!(page(&board, "index.html").contains("not qualified"));
+    assert!(page(&board, "attempts.html").contains("search"));
+    assert!(text(&board).contains("Not qualified") && text(&board).contains("search"));
+    world.qualify();
+    let board = compute(&world.history);
+    assert_eq!(
+        (board.rows.len(), board.overall.len(), board.unqualified.len()),
+        (1, 1, 0)
+    );
 }
 
 #[test]

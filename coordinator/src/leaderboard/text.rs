@@ -8,6 +8,9 @@ use super::{Leaderboard, MEASURE};
 
 const WIDTH: usize = 100;
 
+const UNQUALIFIED: &str =
+    "Not qualified: no record shows that the scorers of these tasks hold against cheats; they count nowhere";
+
 /// The leaderboard as a table.
 #[must_use]
 pub fn text(board: &Leaderboard) -> String {
@@ -16,7 +19,7 @@ pub fn text(board: &Leaderboard) -> String {
     for line in wrap(&title).into_iter().chain(wrap(MEASURE)) {
         push(&mut out, &line);
     }
-    if board.rows.is_empty() {
+    if board.rows.is_empty() && board.unqualified.is_empty() {
         push(&mut out, "");
         push(&mut out, "No attempts yet.");
         return out;
@@ -24,10 +27,17 @@ pub fn text(board: &Leaderboard) -> String {
     for group in board.rows.chunk_by(|a, b| a.key.task() == b.key.task()) {
         section(&mut out, group);
     }
+    if !board.unqualified.is_empty() {
+        push(&mut out, "");
+        push(&mut out, UNQUALIFIED);
+    }
+    for group in board.unqualified.chunk_by(|a, b| a.key.task() == b.key.task()) {
+        section(&mut out, group);
+    }
     push(&mut out, "");
     push(
         &mut out,
-        "Overall: mean over the environments that campaigns ask for at a tier",
+        "Overall: mean over the qualified environments that campaigns ask for at a tier",
     );
     for row in &board.overall {
         let head = format!("  {} {}", fit(row.agent.as_str(), 24), fit(row.tier.as_str(), 6));

@@ -10,11 +10,14 @@
 //! Everything bears the owner as a label; [`Runtime::sweep`] removes what a dead run left.
 
 mod image;
+mod import;
 mod job;
 mod memory;
+mod pieces;
 mod settings;
 mod workspace;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +25,15 @@ use async_trait::async_trait;
 use bollard::errors::Error as EngineError;
 use bollard::models::SystemInfo;
 use bollard::query_parameters as query;
+use tokio::sync::Mutex;
 
+use crate::digest::ImageDigest;
 use crate::facts::{Facts, probe};
 use crate::host;
 use crate::ownership::Claim;
 use crate::report::{Backend, Component, Promise, Report};
 use crate::runtime::{Container, Error, Runtime, Swept};
-use crate::spec::Spec;
+use crate::spec::{Image, Spec};
 
 /// Filling a workspace is one request, however large the content.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -41,6 +46,7 @@ const LABEL: &str = "quorate.owner";
 pub struct Docker {
     engine: bollard::Docker,
     claim: Arc<Claim>,
+    importing: Mutex<()>,
 }
 
 impl Docker {
@@ -61,7 +67,11 @@ impl Docker {
             });
         }
         image::ensure(&engine).await?;
-        Ok(Self { engine, claim })
+        Ok(Self {
+            engine,
+            claim,
+            importing: Mutex::default(),
+        })
     }
 }
 
@@ -111,6 +121,12 @@ impl Runtime for Docker {
 
     async fn start(&self, spec: Spec) -> Result<Box<dyn Container>, Error> {
         spec.check()?;
+        if let Image::Oci { digest } = &spec.image
+            && !self.has_image(digest).await?
+        {
+            let digest = digest.clone();
+            return Err(Error::NoImage { digest });
+        }
         let live = self.claim.enter(&spec.name)?;
         let owner = self.claim.owner().to_string();
         let engine = self.engine.clone();
@@ -120,6 +136,23 @@ impl Runtime for Docker {
             doing: "starting a container".into(),
             why: error.to_string(),
         })?
+    }
+
+    async fn has_image(&self, digest: &ImageDigest) -> Result<bool, Error> {
+        import::has(&self.engine, digest).await
+    }
+
+    async fn import_image(&self, layout: &Path, digest: &ImageDigest) -> Result<(), Error> {
+        // One at a time: the engine would keep the same image twice, one of them without a name.
+        let _alone = self.importing.lock().await;
+        if self.has_image(digest).await? {
+            return Ok(());
+        }
+        import::import(&self.engine, layout, digest).await
+    }
+
+    async fn remove_image(&self, digest: &ImageDigest) -> Result<(), Error> {
+        import::remove(&self.engine, digest).await
     }
 
     async fn sweep(&self) -> Result<Swept, Error> {

@@ -10,26 +10,31 @@
 mod bundle;
 mod cgroup;
 mod helper;
+mod images;
 mod init;
 mod job;
 mod protocol;
 mod raw;
 mod root;
+mod unpack;
 mod walk;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::digest::ImageDigest;
 use crate::facts::{Facts, probe};
 use crate::host;
 use crate::ownership::Claim;
 use crate::report::{Backend, Component, Promise, Report};
 use crate::runtime::{Container, Error, Runtime, Swept};
-use crate::spec::Spec;
+use crate::spec::{Image, Spec};
+
+use images::Images;
 
 pub use helper::helper_main_if_requested;
 
@@ -37,11 +42,14 @@ pub use helper::helper_main_if_requested;
 #[derive(Debug)]
 pub struct Embedded {
     claim: Arc<Claim>,
+    images: Images,
 }
 
 impl Embedded {
-    pub(crate) fn new(claim: Arc<Claim>) -> Self {
-        Self { claim }
+    /// Keeps unpacked images in `images`, which other owners may share.
+    pub(crate) fn new(claim: Arc<Claim>, images: &Path) -> Result<Self, Error> {
+        let images = Images::open(images)?;
+        Ok(Self { claim, images })
     }
 
     /// Where this owner's containers have their folders.
@@ -49,6 +57,37 @@ impl Embedded {
         self.claim
             .scratch()
             .join(format!("embedded-{}", self.claim.owner()))
+    }
+
+    /// Where the image lies; `None` for the host's.
+    fn image(&self, image: &Image) -> Result<Option<PathBuf>, Error> {
+        match image {
+            Image::Host => match host::unfit() {
+                None => Ok(None),
+                Some(why) => Err(Error::Unsupported {
+                    what: "the host image",
+                    why,
+                }),
+            },
+            Image::Oci { digest } if self.images.has(digest)? => Ok(Some(self.images.path(digest))),
+            Image::Oci { digest } => Err(Error::NoImage {
+                digest: digest.clone(),
+            }),
+        }
+    }
+
+    /// Does something with the images in a thread that may wait for the disk.
+    async fn with_images<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Images) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let images = self.images.clone();
+        tokio::task::spawn_blocking(move || act(&images))
+            .await
+            .map_err(|error| Error::Helper {
+                doing: "working on an image".into(),
+                why: error.to_string(),
+            })?
     }
 
     /// Runs the probe.
@@ -130,30 +169,43 @@ impl Runtime for Embedded {
 
     async fn start(&self, spec: Spec) -> Result<Box<dyn Container>, Error> {
         spec.check()?;
-        if let Some(why) = host::unfit() {
-            return Err(Error::Unsupported {
-                what: "the host image",
-                why,
-            });
-        }
+        let image = self.image(&spec.image)?;
         let live = self.claim.enter(&spec.name)?;
         let folder = self.folders().join(live.full());
         // In a task of its own, so that a caller who stops waiting leaves nothing half made.
-        let task = tokio::spawn(async move { job::start(folder, live, spec).await });
+        let task = tokio::spawn(async move { job::start(folder, live, image, spec).await });
         task.await.map_err(|error| Error::Helper {
             doing: "starting a container".into(),
             why: error.to_string(),
         })?
     }
 
+    async fn has_image(&self, digest: &ImageDigest) -> Result<bool, Error> {
+        let digest = digest.clone();
+        self.with_images(move |images| images.has(&digest)).await
+    }
+
+    async fn import_image(&self, layout: &Path, digest: &ImageDigest) -> Result<(), Error> {
+        let (layout, digest) = (layout.to_owned(), digest.clone());
+        self.with_images(move |images| images.import(&layout, &digest))
+            .await
+    }
+
+    async fn remove_image(&self, digest: &ImageDigest) -> Result<(), Error> {
+        let digest = digest.clone();
+        self.with_images(move |images| images.remove(&digest)).await
+    }
+
     async fn sweep(&self) -> Result<Swept, Error> {
         let (claim, folders) = (Arc::clone(&self.claim), self.folders());
+        let images = self.images.clone();
         let sweep = move || {
             let prefix = claim.owner().prefix();
             let containers = cgroup::sweep(&prefix, |name| claim.is_live(name))
                 .map_err(Error::io("removing a dead container's control groups"))?;
             let folders = sweep_folders(&folders, |name| claim.is_live(name))
                 .map_err(Error::io("removing a dead container's folder"))?;
+            let folders = folders + images.sweep().map_err(Error::io("removing a partial image"))?;
             Ok(Swept {
                 containers,
                 volumes: 0,
@@ -169,7 +221,7 @@ impl Runtime for Embedded {
     }
 }
 
-fn sweep_folders(folders: &std::path::Path, is_live: impl Fn(&str) -> bool) -> io::Result<usize> {
+fn sweep_folders(folders: &Path, is_live: impl Fn(&str) -> bool) -> io::Result<usize> {
     let entries = match fs::read_dir(folders) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         entries => entries?,

@@ -11,17 +11,21 @@
 //! (bytes and files), output and wall time; nothing of the node's home and no socket visible; and
 //! everything removed afterwards, by [`Runtime::sweep`] if the node itself was killed.
 //!
+//! The root is the host's own `/usr` or an OCI image, imported under its digest ([`Image`]).
+//!
 //! The workspace and `/tmp` are memory-backed, so their content counts against the memory limit.
 //!
 //! A program that links this crate must call [`embedded::helper_main_if_requested`] first thing in
 //! `main`, before any thread exists.
 
+mod digest;
 pub mod docker;
 pub mod embedded;
 mod export;
 mod facts;
 mod fill;
 mod host;
+mod oci;
 mod ownership;
 mod report;
 mod rules;
@@ -31,6 +35,7 @@ mod spec;
 mod supervise;
 pub mod syscalls;
 
+pub use digest::ImageDigest;
 pub use export::{Exported, Refusal, Refused};
 pub use host::{Fingerprint, host_fingerprint};
 pub use ownership::Owner;

@@ -3,6 +3,9 @@
 /// The container's user and group.
 pub(crate) const USER: u32 = 65534;
 
+/// At the root's top, mounted over by every container: what an image holds there never shows.
+pub(crate) const MOUNTED_OVER: &[&str] = &["dev", "proc", "sys", "tmp", "work"];
+
 /// Below `/proc` and `/sys`, hidden from a container.
 pub(crate) const MASKED: &[&str] = &[
     "/proc/acpi",

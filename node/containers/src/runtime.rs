@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error as ThisError;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::digest::ImageDigest;
 use crate::export::Exported;
 use crate::report::{Backend, Report};
 use crate::spec::Spec;
@@ -48,6 +49,24 @@ pub enum Error {
         what: &'static str,
         /// Why not, and what to do.
         why: String,
+    },
+    /// An image layout is not what it should be, or not what was asked for.
+    #[error("the image is refused: {why}")]
+    BadImage {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The spec's image is not there.
+    #[error("the image {digest} is not on this host; import it first")]
+    NoImage {
+        /// The image.
+        digest: ImageDigest,
+    },
+    /// An image cannot be removed now.
+    #[error("the image {digest} is in use; remove it once its containers have ended")]
+    ImageInUse {
+        /// The image.
+        digest: ImageDigest,
     },
     /// The engine refused or broke off.
     #[error("the container engine failed at {doing}")]
@@ -143,7 +162,7 @@ pub struct Swept {
     pub containers: usize,
     /// Volumes.
     pub volumes: usize,
-    /// Scratch folders.
+    /// Scratch folders, and images that were never imported whole.
     pub folders: usize,
 }
 
@@ -165,6 +184,25 @@ pub trait Runtime: Send + Sync + Debug {
     /// # Errors
     /// Where the spec is unusable or the host cannot enforce it; nothing is left behind then.
     async fn start(&self, spec: Spec) -> Result<Box<dyn Container>, Error>;
+
+    /// Whether an image has been imported.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    async fn has_image(&self, digest: &ImageDigest) -> Result<bool, Error>;
+
+    /// Imports an image from an OCI image layout, unless it is there. The layout may be hostile:
+    /// every byte is checked against `digest`, and every entry against the rules for images.
+    ///
+    /// # Errors
+    /// [`Error::BadImage`] where the layout breaks a rule; nothing is left behind then.
+    async fn import_image(&self, layout: &Path, digest: &ImageDigest) -> Result<(), Error>;
+
+    /// Removes an image; one that is not there is fine.
+    ///
+    /// # Errors
+    /// [`Error::ImageInUse`] while a container runs on it.
+    async fn remove_image(&self, digest: &ImageDigest) -> Result<(), Error>;
 
     /// Removes whatever an earlier, dead runtime of this owner left. Called at the node's start.
     ///

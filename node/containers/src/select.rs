@@ -21,16 +21,22 @@ pub enum Choice {
     Embedded,
 }
 
-/// Makes a runtime for `owner`, with its files below `scratch`.
+/// Makes a runtime for `owner`, with its files below `scratch`, and in `images` what it unpacks of
+/// images. Owners may share that folder; an engine keeps images by itself.
 ///
 /// # Errors
 /// [`Error::Locked`] where another live runtime has this owner, and what the backend says where it
 /// cannot be used.
-pub async fn select(choice: Choice, owner: Owner, scratch: PathBuf) -> Result<Arc<dyn Runtime>, Error> {
+pub async fn select(
+    choice: Choice,
+    owner: Owner,
+    scratch: PathBuf,
+    images: PathBuf,
+) -> Result<Arc<dyn Runtime>, Error> {
     let claim = Claim::take(&owner, &scratch)?;
     match choice {
         Choice::Docker => Ok(Arc::new(Docker::connect(claim).await?)),
-        Choice::Embedded => Ok(Arc::new(Embedded::new(claim))),
+        Choice::Embedded => Ok(Arc::new(Embedded::new(claim, &images)?)),
         Choice::Auto => {
             match capable_docker(Arc::clone(&claim)).await {
                 Ok(docker) => return Ok(Arc::new(docker)),
@@ -38,7 +44,7 @@ pub async fn select(choice: Choice, owner: Owner, scratch: PathBuf) -> Result<Ar
                     tracing::info!(%error, "no usable container engine: using the embedded runtime")
                 }
             }
-            Ok(Arc::new(Embedded::new(claim)))
+            Ok(Arc::new(Embedded::new(claim, &images)?))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Every guarantee, asserted from inside a container, against both backends.
+//! Every guarantee, asserted from inside a container, against both backends, on the host image and on
+//! an OCI image.
 //!
 //! One list of tests; a backend that this host lacks is named in one line and its tests are shown
 //! as ignored, unless `QUORATE_REQUIRE_BACKENDS` (such as `docker,embedded`) says it must be there.
@@ -18,8 +19,12 @@ mod bench;
 mod control;
 #[path = "guarantees/crash.rs"]
 mod crash;
+#[path = "guarantees/image.rs"]
+mod image;
 #[path = "guarantees/isolation.rs"]
 mod isolation;
+#[path = "guarantees/layout.rs"]
+mod layout;
 #[path = "guarantees/limits.rs"]
 mod limits;
 #[path = "guarantees/workspace.rs"]
@@ -55,8 +60,11 @@ fn main() -> ExitCode {
             missing |= required.split(',').any(|one| one.trim() == name);
             eprintln!("no {name} backend on this host, so no {name}:: test runs: {why}");
         }
-        trials.extend(all().map(|test| trial(name, test, bench.as_ref().ok())));
-        benches.extend(bench);
+        trials.extend(on_the_host().map(|test| trial(name, test, bench.as_ref().ok())));
+        // A backend that is there imports the image, or fails the suite.
+        let imported = bench.is_ok().then(|| Arc::new(Bench::set_up_on_image(choice)));
+        trials.extend(on_an_image().map(|test| trial(&format!("{name}-oci"), test, imported.as_ref())));
+        benches.extend(bench.into_iter().chain(imported));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     let clean = benches.iter().all(|bench| bench.leaves_nothing());
@@ -70,17 +78,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn all() -> impl Iterator<Item = Test> {
-    [
-        isolation::TESTS,
-        limits::TESTS,
-        workspace::TESTS,
-        control::TESTS,
-        crash::TESTS,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
+/// What holds whatever the image.
+const ANYWHERE: [&[Test]; 4] = [isolation::TESTS, limits::TESTS, workspace::TESTS, control::TESTS];
+
+fn on_the_host() -> impl Iterator<Item = Test> {
+    let tests = ANYWHERE.into_iter().chain([crash::TESTS, image::IMPORTS]);
+    tests.flatten().copied()
+}
+
+fn on_an_image() -> impl Iterator<Item = Test> {
+    let tests = ANYWHERE.into_iter().chain([image::TESTS]);
+    tests.flatten().copied()
 }
 
 fn trial(backend: &str, (name, test): Test, bench: Option<&Arc<Bench>>) -> Trial {

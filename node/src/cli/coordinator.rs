@@ -10,7 +10,7 @@ use quorate_artifacts::Store;
 use quorate_coordinator::desk::{Keys, Publication};
 use quorate_coordinator::scribe::{OpenLog, Scribe};
 use quorate_coordinator::service;
-use quorate_core::digest::CampaignId;
+use quorate_core::digest::{ArtifactId, CampaignId};
 use quorate_core::record::Correction;
 use quorate_core::text::Origin;
 use quorate_ledger::Log;
@@ -20,14 +20,17 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
 use super::Global;
+use super::workbench::Workbench;
 use crate::clock::now;
 use crate::config::Config;
 use crate::control::{self, Answer, Ask};
 use crate::home::{Home, KeyRole};
 use crate::ledgers::LedgerHome;
 use crate::output::{line, say};
+use crate::qualifications;
 use crate::volunteer::with_causes;
 use crate::web;
+use crate::workshop::HomeWorkshop;
 
 /// Run a coordinator.
 #[derive(Debug, Subcommand)]
@@ -117,7 +120,10 @@ impl Run {
         let publisher = tokio::spawn(serve_control(
             listener,
             scribe.clone(),
-            Arc::clone(&store),
+            Publisher {
+                home: home.clone(),
+                store: Arc::clone(&store),
+            },
             stop.clone(),
         ));
         let pages = web.map(|listener| tokio::spawn(web::serve(listener, scribe.clone(), stop.clone())));
@@ -180,11 +186,16 @@ fn announce_addresses(
     Ok(())
 }
 
-async fn serve_control(listener: UnixListener, scribe: Scribe, store: Arc<Store>, stop: CancellationToken) {
+async fn serve_control(
+    listener: UnixListener,
+    scribe: Scribe,
+    publisher: Publisher,
+    stop: CancellationToken,
+) {
     loop {
         let served = tokio::select! {
             () = stop.cancelled() => return,
-            served = control::serve_one(&listener, |ask| answer(ask, &scribe, &store)) => served,
+            served = control::serve_one(&listener, |ask| answer(ask, &scribe, &publisher)) => served,
         };
         if let Err(error) = served {
             tracing::warn!(%error, "a control request failed");
@@ -192,9 +203,10 @@ async fn serve_control(listener: UnixListener, scribe: Scribe, store: Arc<Store>
     }
 }
 
-async fn answer(ask: Ask, scribe: &Scribe, store: &Arc<Store>) -> Answer {
+async fn answer(ask: Ask, scribe: &Scribe, publisher: &Publisher) -> Answer {
     let answered = match ask {
-        Ask::Publish { path, text } => publish(path, text, scribe, store)
+        Ask::Publish { path, text } => publisher
+            .publish(path, text, scribe)
             .await
             .map(|campaign| Answer::Published { campaign }),
         Ask::Correct { verdict, reason } => scribe
@@ -212,28 +224,46 @@ async fn answer(ask: Ask, scribe: &Scribe, store: &Arc<Store>) -> Answer {
     })
 }
 
-async fn publish(
-    path: PathBuf,
-    text: String,
-    scribe: &Scribe,
+/// What packs campaigns, in the home and the store of a running coordinator.
+struct Publisher {
+    home: Home,
+    store: Arc<Store>,
+}
+
+impl Publisher {
+    async fn publish(&self, path: PathBuf, text: String, scribe: &Scribe) -> anyhow::Result<CampaignId> {
+        let file = CampaignFile::parse(&text, &path)?;
+        let config = Config::read(&self.home)?;
+        let bench = Workbench::open(&self.home, &config, None, Arc::clone(&self.store).into()).await?;
+        let bench = Arc::new(bench);
+        let workshop = HomeWorkshop::open(&self.home, Arc::clone(&bench))?;
+        let (store, home) = (Arc::clone(&self.store), self.home.clone());
+        let packed = tokio::task::spawn_blocking(move || pack(&file, &store, &home, &workshop)).await?;
+        bench.clear().await;
+        Ok(scribe.publish(packed?).await?)
+    }
+}
+
+/// Packs and pins what a campaign names, and finds the qualifications of its tasks.
+fn pack(
+    file: &CampaignFile,
     store: &Arc<Store>,
-) -> anyhow::Result<CampaignId> {
-    let store = Arc::clone(store);
-    let packed = tokio::task::spawn_blocking(move || {
-        let packed = CampaignFile::parse(&text, &path)?.pack(&store)?;
-        for bundle in &packed.bundles {
-            store.pin(quorate_core::digest::ArtifactId(bundle.bundle.0), "bundle")?;
-        }
-        for agent in &packed.agents {
-            store.pin(quorate_core::digest::ArtifactId(agent.id.0), "agent")?;
-        }
-        anyhow::Ok(packed)
-    })
-    .await??;
+    home: &Home,
+    workshop: &HomeWorkshop,
+) -> anyhow::Result<Publication> {
+    let packed = file.pack(store, workshop)?;
+    let mut qualified = Vec::new();
+    for bundle in &packed.bundles {
+        store.pin(ArtifactId(bundle.bundle.0), "bundle")?;
+        qualified.extend(qualifications::find(home, bundle.bundle)?);
+    }
+    for agent in &packed.agents {
+        store.pin(ArtifactId(agent.id.0), "agent")?;
+    }
     let at = now();
-    let publication = Publication {
+    Ok(Publication {
         bundles: packed.bundle_records(at),
+        qualifications: qualified,
         campaign: packed.record(at),
-    };
-    Ok(scribe.publish(publication).await?)
+    })
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use self::escapes::known_escape;
 use self::machine::Machine;
 use super::{BackendChoice, Failure, Global};
+use crate::config::Config;
 use crate::home::Home;
 use crate::output::{json, line};
 use crate::volunteer::with_causes;
@@ -84,7 +85,8 @@ impl Doctor {
 async fn examine(home: &Home, backend: Backend, choice: Choice) -> anyhow::Result<Examined> {
     let scratch = tempfile::tempdir_in(home.scratch()).context("cannot make a temporary folder")?;
     let owner = format!("{:016x}", rand::random::<u64>()).parse()?;
-    let checked = match quorate_containers::select(choice, owner, scratch.path().to_owned()).await {
+    let (folder, images) = (scratch.path().to_owned(), Config::read(home)?.images(home));
+    let checked = match quorate_containers::select(choice, owner, folder, images).await {
         Err(error) => Err(error),
         Ok(runtime) => check(runtime.as_ref()).await,
     };

@@ -172,6 +172,9 @@ fn config_text(name: Option<&Name>) -> String {
 # Disk for artifacts, in GiB.
 #quota_gib = 64
 
+# Where the embedded backend keeps images. Nodes of one machine may share the folder.
+#images = "/var/lib/quorate/images"
+
 # Whether to find peers on the local network. Hosting networks take this for abuse.
 #mdns = false
 "#

@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use quorate_artifacts::Store;
-use quorate_containers::{Runtime, host_fingerprint};
+use quorate_containers::Runtime;
 use quorate_coordinator::exchange::Exchange;
 use quorate_core::NodeId;
-use quorate_core::record::{DeviceClass, Host};
-use quorate_core::text::{Name, Note};
+use quorate_core::text::Name;
 use quorate_network::{Config as NetworkConfig, Handle, Multiaddr, NetworkName, Role, Validity};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -142,8 +141,8 @@ impl Run {
             (None, None) => BackendChoice::Auto,
         };
         let owner = home.owner().parse()?;
-        let runtime =
-            quorate_containers::select(choice.into(), owner, home.scratch().join("containers")).await?;
+        let (scratch, images) = (home.scratch().join("containers"), config.images(home));
+        let runtime = quorate_containers::select(choice.into(), owner, scratch, images).await?;
         if let Some(why) = runtime.check().await?.refusal() {
             bail!("this host cannot run containers safely: {why}. `quorate doctor` says more");
         }
@@ -167,12 +166,7 @@ impl Run {
             Some(name) => name,
             None => fallback().parse()?,
         };
-        let fingerprint = host_fingerprint();
-        let host = Host {
-            device: DeviceClass("cpu".parse()?),
-            processor: Note::lossy(&processor()),
-            fingerprint: Note::lossy(&format!("{} {}", fingerprint.os, fingerprint.digest)),
-        };
+        let host = crate::host::describe()?;
         Ok(Signer {
             node,
             operator,
@@ -290,14 +284,4 @@ fn fresh_folder(path: &Path) -> anyhow::Result<std::path::PathBuf> {
     }
     std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
     Ok(path.to_owned())
-}
-
-/// The processor's name, as the kernel gives it.
-fn processor() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or("unknown processor");
-    model.trim_start_matches(['\t', ' ', ':']).to_owned()
 }

@@ -1,7 +1,6 @@
 //! `quorate reproduce`: one attempt's artifact, scored again on this machine.
 
 mod compare;
-mod stage;
 
 use std::sync::Arc;
 
@@ -18,11 +17,12 @@ use quorate_core::{Digest, History, NodeId, draw};
 use serde::Serialize;
 
 use self::compare::{Conclusion, Measured, conclude, relation_name};
-use self::stage::{Here, open_artifacts, sync};
-use super::ledger::judged;
+use super::ledger::{followed, is_held, judged};
 use super::peer::{Peer, Reach};
+use super::workbench::{Workbench, open_artifacts};
 use super::{BackendChoice, Failure, Global, lookup};
 use crate::config::Config;
+use crate::follower::Follower;
 use crate::home::Home;
 use crate::ledgers::LedgerHome;
 use crate::output::{json, line, say};
@@ -146,19 +146,22 @@ impl Reproduce {
             return Err(what.context(Failure::Check));
         }
 
-        let here = Here::prepare(home, config, self.backend, artifacts).await?;
+        let here = Workbench::open(home, config, self.backend, artifacts).await?;
         say(format!(
             "Scoring {} in a container ({}) …",
             subject.spec.label(),
             here.backend()
         ));
+        if let Some(image) = here.missing_image(&subject.spec.image).await? {
+            bring(here.store(), image, &holders, peer).await?;
+        }
         let scoring = Scoring {
             spec: &subject.spec,
             bundle,
             artifact: subject.artifact,
             seed: subject.seed,
         };
-        let outcome = here.score(scoring).await;
+        let outcome = here.score(scoring).await.map(|(outcome, _)| outcome);
         let backend = here.backend().to_string();
         here.clear().await;
         Ok(Reproduction::new(&subject, attempt, &outcome?, backend))
@@ -227,6 +230,18 @@ impl Subject {
             .attempts()
             .get(&self.id)
             .context("the ledger lost the attempt")
+    }
+}
+
+/// Brings the home's copy of the coordinator's log up to date, unless a running node does that.
+async fn sync(home: &Home, peer: &Peer) -> anyhow::Result<()> {
+    match Follower::open(home.clone(), peer.network().clone(), peer.coordinator()).await {
+        Ok(follower) => {
+            follower.sync().await.map_err(followed)?;
+            Ok(())
+        }
+        Err(error) if is_held(&error) => Ok(()),
+        Err(error) => Err(followed(error)),
     }
 }
 

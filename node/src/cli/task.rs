@@ -1,20 +1,29 @@
 //! `quorate task`: see, check and pack tasks.
 
+mod qualify;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use quorate_artifacts::Store;
+use quorate_core::Digest;
 use quorate_core::digest::ArtifactId;
-use quorate_core::task::{TaskSpec, Tier};
-use quorate_tasks::catalog::{self, Kind, resolve};
-use quorate_tasks::definition::{DEFINITION, check};
+use quorate_core::task::{Image, TaskSpec, Tier};
+use quorate_tasks::bundle::Order;
+use quorate_tasks::catalog::{self, Kind, Source, resolve};
+use quorate_tasks::definition::{DEFINITION, DefinitionError, check};
 use quorate_tasks::{Definition, bundle};
 use tempfile::TempDir;
 
+use self::qualify::Qualify;
 use super::artifact::{open_store, quota};
-use super::{Failure, Global};
+use super::workbench::{Artifacts, Workbench};
+use super::{BackendChoice, Failure, Global};
+use crate::config::Config;
 use crate::output::{json, line, say};
+use crate::workshop::HomeWorkshop;
 
 /// See, check and pack tasks.
 #[derive(Debug, Subcommand)]
@@ -41,16 +50,53 @@ pub(crate) enum Task {
         /// Write the bundle's files into this new or empty folder, not into the home's artifacts
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
+        #[command(flatten)]
+        options: PackOptions,
     },
+    /// Score a task's own solutions and planted cheats; a leaderboard takes only tasks that qualify
+    Qualify(Qualify),
+}
+
+/// How a task is packed.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PackOptions {
+    /// What a preparation derives its randomness from: 64 hexadecimal digits [default: zeros, the public instance]
+    #[arg(long, value_name = "DIGEST")]
+    instance: Option<Digest>,
+    /// The folder with the public sources that a tier reads, as `tasks/tools/fetch.py` makes it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Use this machine's /usr where the task names an image
+    #[arg(long)]
+    host_image: bool,
+    /// Which container backend to use
+    #[arg(long, value_enum)]
+    backend: Option<BackendChoice>,
+}
+
+impl PackOptions {
+    fn order<'a>(&'a self, source: &'a Source, tier: Tier) -> anyhow::Result<Order<'a>> {
+        if let Some(data) = self.data.as_deref().filter(|data| !data.is_dir()) {
+            bail!("--data {} is no folder", data.display());
+        }
+        let order = Order::new(source, tier);
+        Ok(Order {
+            instance: self.instance.unwrap_or(order.instance),
+            data: self.data.as_deref(),
+            host_image: self.host_image,
+            ..order
+        })
+    }
 }
 
 impl Task {
-    pub(crate) fn run(self, global: &Global) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<()> {
         match self {
             Self::List => list(global),
             Self::Show { task } => show(global, &task),
             Self::Check { task } => check_task(global, &task),
-            Self::Pack { task, into } => pack(global, &task, into.as_deref()),
+            Self::Pack { task, into, options } => pack(global, &task, into.as_deref(), options).await,
+            Self::Qualify(qualify) => qualify.run(global).await,
         }
     }
 }
@@ -138,17 +184,25 @@ fn show(global: &Global, text: &str) -> anyhow::Result<()> {
     );
     let specs = tiers
         .into_iter()
-        .map(|tier| opened.definition.spec(tier))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|tier| {
+            let terms = opened.definition.tier(tier)?;
+            Ok((
+                opened.definition.spec(tier, Image::Host)?,
+                terms.image.to_string(),
+            ))
+        })
+        .collect::<Result<Vec<_>, DefinitionError>>()?;
     if global.json {
-        return json(&serde_json::json!({ "name": opened.definition.name, "tiers": specs }));
+        return json(
+            &serde_json::json!({ "name": opened.definition.name, "tiers": specs.iter().map(|(spec, _)| spec).collect::<Vec<_>>() }),
+        );
     }
     let definition = &opened.definition;
     line(format!("{} version {}", definition.name, definition.version));
     line(format!("{}", definition.summary));
-    for spec in &specs {
+    for (spec, image) in &specs {
         line("");
-        print_spec(spec);
+        print_spec(spec, image);
     }
     // The text is the author's, not ours: it may hold anything, so it goes out without control characters.
     let path = opened.folder.join(definition.instructions.as_str());
@@ -165,7 +219,7 @@ fn show(global: &Global, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_spec(spec: &TaskSpec) {
+fn print_spec(spec: &TaskSpec, image: &str) {
     let limits = |limits: &quorate_core::task::Limits| {
         format!(
             "{} s, {:.1} core(s), {} MiB memory, {} MiB disk, {} processes",
@@ -193,7 +247,10 @@ fn print_spec(spec: &TaskSpec) {
         }
     };
     line(spec.label());
-    line(format!("  device     {:?}, image {}", spec.device, spec.image).to_lowercase());
+    line(format!(
+        "  device     {}, image {image}",
+        format!("{:?}", spec.device).to_lowercase()
+    ));
     line(format!("  attempt    {}", limits(&spec.attempt)));
     line(format!("  scoring    {}", limits(&spec.scoring)));
     line(format!("  artifact   {}", words(&spec.artifact)));
@@ -233,7 +290,7 @@ fn check_task(global: &Global, name: &str) -> anyhow::Result<()> {
     Err(anyhow!("`{name}` has {} fault(s)", findings.len()).context(Failure::Check))
 }
 
-fn pack(global: &Global, text: &str, into: Option<&Path>) -> anyhow::Result<()> {
+async fn pack(global: &Global, text: &str, into: Option<&Path>, options: PackOptions) -> anyhow::Result<()> {
     let (name, tier) = split_tier(text);
     let Some(tier) = tier else {
         bail!("`{text}` names no tier: add /smoke, /gpu or /full");
@@ -247,16 +304,27 @@ fn pack(global: &Global, text: &str, into: Option<&Path>) -> anyhow::Result<()> 
             (Store::open(scratch.path(), quota(&home)?)?, Some(scratch))
         }
     };
-    let packed = bundle::pack(&source, tier, &store)?;
+    let artifacts = Artifacts::from(Arc::clone(&store));
+    let bench = Workbench::open(&home, &Config::read(&home)?, options.backend, artifacts).await?;
+    let bench = Arc::new(bench);
+    let workshop = HomeWorkshop::open(&home, Arc::clone(&bench))?;
+    let packing = Arc::clone(&store);
+    let packed = tokio::task::spawn_blocking(move || {
+        let order = options.order(&source, tier)?;
+        anyhow::Ok(bundle::pack(&order, &packing, &workshop)?)
+    })
+    .await?;
+    bench.clear().await;
+    let packed = packed?;
     let artifact = ArtifactId(packed.bundle.0);
     match into {
         Some(dir) => store.unpack(artifact, dir)?,
         None => store.pin(artifact, "packed")?,
     }
     if global.json {
-        return json(
-            &serde_json::json!({ "bundle": packed.bundle, "task": packed.spec.label(), "into": into }),
-        );
+        return json(&serde_json::json!({
+            "bundle": packed.bundle, "task": packed.spec.label(), "image": packed.spec.image, "into": into,
+        }));
     }
     line(packed.bundle.to_string());
     say(format!("{} is packed", packed.spec.label()));

@@ -1,15 +1,15 @@
 //! The node's one worker: rescores first, then attempts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use quorate_core::digest::{ArtifactId, AttemptId};
+use quorate_core::digest::{ArtifactId, AttemptId, BundleId};
 use quorate_core::record::ForfeitReason;
-use quorate_core::task::DeviceKind;
+use quorate_core::task::{DeviceKind, TaskSpec};
 use quorate_core::text::Note;
 use quorate_core::wire::{Request, Response, WorkRequest};
-use quorate_core::{Digest, History};
+use quorate_core::{Digest, History, NodeId};
 
 use super::{Volunteer, WorkError, with_causes};
 use crate::clock::now;
@@ -90,6 +90,7 @@ impl Volunteer {
             .await?;
         self.bring("artifact", job.artifact, &[job.executor, coordinator], "rescored")
             .await?;
+        self.bring_image(&spec, coordinator).await?;
         let slot = self.slots.acquire().await?;
         let scoring = Scoring {
             spec: &spec,
@@ -126,7 +127,9 @@ impl Volunteer {
         // A lease that this node cannot follow or keep a result of would be taken from the others.
         self.runner.check_room()?;
         follower.sync().await?;
-        // The core comes first: a lease that waits for one wastes its own time.
+        // Images come first: fetched within a lease they would waste its time.
+        self.bring_images(follower).await?;
+        // So does the core.
         let slot = tokio::select! {
             slot = self.slots.acquire() => slot?,
             () = self.drain.cancelled() => return Ok(false),
@@ -230,11 +233,31 @@ impl Volunteer {
         self.submit_bytes(coordinator, "sealed claim", seal).await
     }
 
+    /// Makes sure that every task of an open campaign can run here.
+    async fn bring_images(&self, follower: &Follower) -> Result<(), WorkError> {
+        let history = follower.history().ok_or(WorkError::Gone)?;
+        let open: BTreeSet<BundleId> = history.open_slots().iter().map(|slot| slot.bundle).collect();
+        for spec in open.iter().filter_map(|bundle| history.bundles().get(bundle)) {
+            self.bring_image(spec, follower.coordinator()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the task's containers can be made here.
+    async fn bring_image(&self, spec: &TaskSpec, coordinator: NodeId) -> Result<(), WorkError> {
+        if let Some(artifact) = self.runner.missing_image(&spec.image).await? {
+            tracing::info!(task = spec.label(), artifact = %artifact.short(), "the task's image is fetched");
+            self.bring("image", artifact, &[coordinator], "image").await?;
+            self.runner.import_image(&spec.image).await?;
+        }
+        Ok(())
+    }
+
     async fn bring(
         &self,
         what: &'static str,
         id: ArtifactId,
-        likely: &[quorate_core::NodeId],
+        likely: &[NodeId],
         reason: &str,
     ) -> Result<(), WorkError> {
         tokio::select! {
@@ -245,11 +268,7 @@ impl Volunteer {
         }
     }
 
-    fn spec(
-        &self,
-        follower: &Follower,
-        attempt: AttemptId,
-    ) -> Result<quorate_core::task::TaskSpec, WorkError> {
+    fn spec(&self, follower: &Follower, attempt: AttemptId) -> Result<TaskSpec, WorkError> {
         let history = follower.history().ok_or(WorkError::Gone)?;
         let attempt = history.attempts().get(&attempt).ok_or(WorkError::Gone)?;
         history.spec(attempt).cloned().ok_or(WorkError::Gone)

@@ -11,7 +11,9 @@ use thiserror::Error;
 
 /// A text that is no 32-byte digest.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a digest is 64 lower-case hexadecimal digits, not `{text}`")]
+#[error(
+    "a digest is 64 lower-case hexadecimal digits, after `sha256:` where it is an OCI manifest's, not `{text}`"
+)]
 pub struct DigestError {
     text: String,
 }
@@ -166,6 +168,48 @@ digest_id!(
     CampaignId
 );
 
+/// An OCI image's manifest, by its SHA-256 as OCI writes it: `sha256:` and 64 lower-case digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ManifestDigest([u8; 32]);
+
+const SHA256: &str = "sha256:";
+
+impl fmt::Display for ManifestDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SHA256}{}", hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for ManifestDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ManifestDigest({self})")
+    }
+}
+
+impl FromStr for ManifestDigest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix(SHA256).and_then(decode_hex32);
+        digits.map(Self).ok_or_else(|| DigestError {
+            text: text.chars().take(80).collect(),
+        })
+    }
+}
+
+impl Serialize for ManifestDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ManifestDigest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +221,21 @@ mod tests {
         assert!(digest.to_string().to_uppercase().parse::<Digest>().is_err());
         assert!("abc".parse::<Digest>().is_err());
         assert!("g".repeat(64).parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn a_manifest_digest_names_its_hash() {
+        let text = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!(text.parse::<ManifestDigest>().unwrap().to_string(), text);
+        for bad in [
+            &text[7..],
+            &text.to_uppercase(),
+            &text[..70],
+            "sha256:",
+            "sha512:00",
+        ] {
+            assert!(bad.parse::<ManifestDigest>().is_err(), "{bad}");
+        }
     }
 
     #[test]

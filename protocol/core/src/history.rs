@@ -10,7 +10,7 @@ mod lifecycle;
 mod next;
 mod party;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -70,6 +70,7 @@ pub struct History {
     size: u64,
     nodes: BTreeMap<NodeId, NodeState>,
     bundles: BTreeMap<BundleId, TaskSpec>,
+    qualified: BTreeSet<BundleId>,
     campaigns: BTreeMap<CampaignId, CampaignState>,
     attempts: BTreeMap<AttemptId, Attempt>,
     records: BTreeMap<RecordId, u64>,
@@ -90,6 +91,7 @@ impl History {
             size: 1,
             nodes: BTreeMap::new(),
             bundles: BTreeMap::new(),
+            qualified: BTreeSet::new(),
             campaigns: BTreeMap::new(),
             attempts: BTreeMap::new(),
             records: BTreeMap::from([(envelope.id(), 0)]),
@@ -138,6 +140,7 @@ impl History {
             Record::Coordinator(_) => return Err(RuleError::Genesis),
             Record::Enrollment(record) => self.enroll(envelope, record)?,
             Record::Bundle(record) => self.add_bundle(envelope, record)?,
+            Record::Qualification(record) => self.qualify(envelope, &record)?,
             Record::Campaign(record) => self.add_campaign(envelope, record)?,
             Record::Lease(record) => self.grant(envelope, record)?,
             Record::SealedClaim(record) => self.seal_claim(envelope, &record)?,
@@ -175,6 +178,12 @@ impl History {
     #[must_use]
     pub const fn bundles(&self) -> &BTreeMap<BundleId, TaskSpec> {
         &self.bundles
+    }
+
+    /// Whether a qualification of this task is in the log; without one its results feed no leaderboard.
+    #[must_use]
+    pub fn is_qualified(&self, bundle: &BundleId) -> bool {
+        self.qualified.contains(bundle)
     }
 
     /// The published campaigns.

@@ -7,6 +7,7 @@
 mod attempt;
 mod campaign;
 mod party;
+mod qualification;
 mod statement;
 mod verification;
 
@@ -17,6 +18,7 @@ use thiserror::Error;
 pub use self::attempt::{Forfeit, ForfeitReason, Lease, SealedClaim, Usage};
 pub use self::campaign::{AgentRef, BundleRecord, Campaign, Verification};
 pub use self::party::{Coordinator, DeviceClass, Enrollment, EnrollmentPolicy, Host};
+pub use self::qualification::{Fault, Qualification, QualifyingRun, REFERENCE_SCORINGS, Role, Scored};
 pub use self::statement::{RescorePredicate, Statement};
 pub use self::verification::{
     Assignment, Claim, ClaimCheck, Commitment, Correction, Decision, Published, Reveal, SealedRescore,
@@ -56,6 +58,8 @@ pub enum Record {
     Enrollment(Enrollment),
     /// A task's signed terms.
     Bundle(BundleRecord),
+    /// What a task's own solutions and cheats came to.
+    Qualification(Qualification),
     /// A request for attempts.
     Campaign(Campaign),
     /// The grant of one attempt to one node.
@@ -90,6 +94,7 @@ impl Record {
             Self::Coordinator(_) => "coordinator",
             Self::Enrollment(_) => "enrollment",
             Self::Bundle(_) => "bundle",
+            Self::Qualification(_) => "qualification",
             Self::Campaign(_) => "campaign",
             Self::Lease(_) => "lease",
             Self::SealedClaim(_) => "sealed-claim",
@@ -118,6 +123,7 @@ impl Record {
             Self::Coordinator(r) => to_json(r),
             Self::Enrollment(r) => to_json(r),
             Self::Bundle(r) => to_json(r),
+            Self::Qualification(r) => to_json(r),
             Self::Campaign(r) => to_json(r),
             Self::Lease(r) => to_json(r),
             Self::SealedClaim(r) => to_json(r),
@@ -155,6 +161,7 @@ impl Record {
             "coordinator" => from_json("coordinator", payload).map(Self::Coordinator),
             "enrollment" => from_json("enrollment", payload).map(Self::Enrollment),
             "bundle" => from_json("bundle", payload).map(Self::Bundle),
+            "qualification" => from_json("qualification", payload).map(Self::Qualification),
             "campaign" => from_json("campaign", payload).map(Self::Campaign),
             "lease" => from_json("lease", payload).map(Self::Lease),
             "sealed-claim" => from_json("sealed-claim", payload).map(Self::SealedClaim),

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::Agreement;
+use crate::digest::{ArtifactId, ManifestDigest};
 use crate::score::Scale;
 use crate::text::{Name, Note};
 
@@ -68,6 +69,32 @@ impl std::fmt::Display for ImageKind {
     }
 }
 
+/// What a task's containers are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Image {
+    /// The node's own `/usr`.
+    Host,
+    /// An image that travels as an artifact.
+    Oci {
+        /// The artifact that holds the OCI image layout.
+        artifact: ArtifactId,
+        /// The image in that layout. A node that has it already need not fetch the artifact.
+        manifest: ManifestDigest,
+    },
+}
+
+impl Image {
+    /// Which kind it is, as rows state it.
+    #[must_use]
+    pub const fn kind(&self) -> ImageKind {
+        match self {
+            Self::Host => ImageKind::Host,
+            Self::Oci { .. } => ImageKind::Oci,
+        }
+    }
+}
+
 /// Which raw scores are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,7 +150,7 @@ pub struct TaskSpec {
     /// A text that must not turn up in training data.
     pub canary: Note,
     /// What the containers are made from.
-    pub image: ImageKind,
+    pub image: Image,
     /// What an attempt needs.
     pub device: DeviceKind,
     /// Files that make the artifact: a path, or a folder followed by `/**`.
@@ -138,6 +165,10 @@ pub struct TaskSpec {
     pub scorer: Vec<Note>,
     /// The command an agent may call to score itself, if any; `{seed}` is for the agent to choose.
     pub self_score: Option<Vec<Note>>,
+    /// The command that answers what an agent asks while it works, if any: one JSON request on standard input,
+    /// one JSON reply on standard output, in a container of its own that sees the scorer's files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Vec<Note>>,
     /// Nominal raw scores of start and reference. A scorer that calibrates measures its own.
     pub scale: Scale,
     /// Which raw scores are better.

@@ -8,8 +8,35 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+fn pack_tier(source: &Source, tier: Tier, store: &Arc<Store>) -> Result<Packed, BundleError> {
+    pack(&Order::new(source, tier), store, &Made)
+}
+
 fn pack_folder(folder: &Path, store: &Arc<Store>) -> Packed {
-    pack(&Source::Folder(folder.to_owned()), Tier::Smoke, store).unwrap()
+    pack_tier(&Source::Folder(folder.to_owned()), Tier::Smoke, store).unwrap()
+}
+
+/// A workshop that builds nothing: one image for every Containerfile, and a preparation that writes down what
+/// it was asked.
+#[derive(Debug)]
+struct Made;
+
+impl Workshop for Made {
+    fn image(&self, containerfile: &Path) -> Result<Image, WorkshopError> {
+        assert!(containerfile.is_file());
+        Ok(Image::Oci {
+            artifact: ArtifactId(Digest::of(b"layout")),
+            manifest: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
+        })
+    }
+
+    fn prepare(&self, preparation: &Preparation) -> Result<(), WorkshopError> {
+        sample::write(&preparation.out, "data/asked", &preparation.command.join(" "));
+        sample::write(&preparation.out, "stray", "left behind");
+        let seen = fs::read_to_string(preparation.task.join("prepare/prepare.py")).unwrap();
+        sample::write(&preparation.out, "scorer/hidden/seen", &seen);
+        Ok(())
+    }
 }
 
 /// Every path below `folder`, folders too.
@@ -42,6 +69,50 @@ fn a_bundle_opens_to_the_terms_it_was_packed_with() {
             "start/src/a.py"
         ]
     );
+}
+
+#[test]
+fn what_is_prepared_and_shared_enters_the_bundle() {
+    let (_dir, store) = store();
+    let environment = environment();
+    let prepare = "{ seconds = 9, memory_mib = 512, processes = 32, cpus = 1.0, disk_mib = 64, open_files = 256, output_kib = 64 }";
+    let text = sample::TASK
+        .replace(
+            "[agreement]",
+            "library = [\"guard\"]\n[prepare]\ncommand = [\"make\", \"{tier}\", \"{instance}\"]\n[agreement]",
+        )
+        .replace(
+            "image = \"host\"",
+            &format!("image = \"Containerfile\"\nprepare = {prepare}"),
+        );
+    sample::write(environment.path(), "task.toml", &text);
+    sample::write(environment.path(), "Containerfile", "FROM scratch\n");
+    sample::write(
+        environment.path(),
+        "prepare/prepare.py",
+        &format!("# {}", sample::CANARY),
+    );
+    let packed = pack_folder(environment.path(), &store);
+    assert_eq!(packed.spec.image.kind(), quorate_core::task::ImageKind::Oci);
+    let target = environment.path().join("unpacked");
+    store.unpack(ArtifactId(packed.bundle.0), &target).unwrap();
+    let read = |path: &str| fs::read_to_string(target.join(path)).unwrap();
+    assert_eq!(read("data/asked"), format!("make smoke {}", "0".repeat(64)));
+    assert!(read("scorer/hidden/seen").contains(sample::CANARY));
+    assert_eq!(
+        read("library/guard.py").as_bytes(),
+        catalog::library(&Name::new("guard").unwrap()).unwrap()
+    );
+    assert!(!target.join("stray").exists() && !target.join("prepare").exists());
+
+    let source = Source::Folder(environment.path().to_owned());
+    let order = Order {
+        host_image: true,
+        ..Order::new(&source, Tier::Smoke)
+    };
+    assert_eq!(pack(&order, &store, &Made).unwrap().spec.image, Image::Host);
+    let error = pack(&Order::new(&source, Tier::Smoke), &store, &crate::NoWorkshop).unwrap_err();
+    assert!(matches!(error, BundleError::Workshop(_)), "{error}");
 }
 
 #[test]
@@ -82,7 +153,7 @@ fn what_counts_changes_the_id() {
     let (_dir, store) = store();
     let environment = environment();
     let before = pack_folder(environment.path(), &store);
-    let gpu = pack(&Source::Folder(environment.path().to_owned()), Tier::Gpu, &store).unwrap();
+    let gpu = pack_tier(&Source::Folder(environment.path().to_owned()), Tier::Gpu, &store).unwrap();
     assert_ne!(gpu.bundle, before.bundle);
     sample::write(environment.path(), "start/more.py", "");
     assert_ne!(pack_folder(environment.path(), &store).bundle, before.bundle);
@@ -112,7 +183,7 @@ fn an_unsound_environment_is_not_packed_and_all_faults_are_named() {
     let environment = environment();
     fs::remove_file(environment.path().join("instructions.md")).unwrap();
     fs::remove_dir_all(environment.path().join("scorer")).unwrap();
-    let error = pack(
+    let error = pack_tier(
         &Source::Folder(environment.path().to_owned()),
         Tier::Smoke,
         &store,
@@ -185,6 +256,24 @@ fn a_strangers_bundle_is_bounded_and_checked() {
 }
 
 #[test]
+fn the_shipped_qualifications_speak_for_shipped_bundles() {
+    let (_dir, store) = store();
+    let source = Source::Shipped(Name::new("optimize-kernel").unwrap());
+    let packed = pack_tier(&source, Tier::Smoke, &store).unwrap();
+    let found = catalog::qualifications().any(|bytes| {
+        let envelope = quorate_core::Envelope::decode(bytes).unwrap();
+        let Ok(quorate_core::Record::Qualification(qualification)) = quorate_core::Record::read(&envelope)
+        else {
+            panic!("a shipped qualification is none")
+        };
+        qualification.bundle == packed.bundle && qualification.faults(&packed.spec).is_empty()
+    });
+    let next =
+        "run `quorate task qualify optimize-kernel/smoke` and put its record into tasks/qualifications";
+    assert!(found, "optimize-kernel was changed: {next}");
+}
+
+#[test]
 fn every_shipped_environment_packs_at_every_tier() {
     assert!(!crate::catalog::environments().is_empty());
     for name in crate::catalog::environments() {
@@ -195,12 +284,12 @@ fn every_shipped_environment_packs_at_every_tier() {
         let definition = Definition::read(&folder).unwrap();
         assert_eq!(definition.name, name);
         for tier in definition.tiers.keys() {
-            let shipped = pack(&source, *tier, &store).unwrap();
+            let shipped = pack_tier(&source, *tier, &store).unwrap();
             assert_eq!(open(&store, shipped.bundle).unwrap(), shipped.spec);
             let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("environments")
                 .join(name.as_str());
-            let ours = pack(&Source::Folder(beside), *tier, &store).unwrap();
+            let ours = pack_tier(&Source::Folder(beside), *tier, &store).unwrap();
             assert_eq!(
                 ours.bundle, shipped.bundle,
                 "{name}/{tier}: the shipped files are those beside the sources"

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sample;
+use crate::workshop::NoWorkshop;
 
 const FULL: &str = r#"
 name = "both"
@@ -141,7 +142,10 @@ fn a_packed_campaign_makes_the_records_that_publish_it() {
         environment.path().display(),
         agent.path().display()
     );
-    let packed = parse(dir.path(), &text).unwrap().pack(&store).unwrap();
+    let packed = parse(dir.path(), &text)
+        .unwrap()
+        .pack(&store, &NoWorkshop)
+        .unwrap();
     let record = packed.record(Timestamp(7));
     assert_eq!(
         record.bundles,
@@ -167,7 +171,10 @@ fn what_cannot_be_packed_is_named() {
     let dir = beside();
     let (_store_dir, store) = sample::store();
     let text = "name = \"n\"\nattempts = 3\ntasks = [\"environment#smoke\"]\nagents = [\"./agent\"]";
-    let error = parse(dir.path(), text).unwrap().pack(&store).unwrap_err();
+    let error = parse(dir.path(), text)
+        .unwrap()
+        .pack(&store, &NoWorkshop)
+        .unwrap_err();
     assert!(
         matches!(&error, CampaignError::Bundle { task, .. } if task.ends_with("environment/smoke")),
         "{error}"
@@ -187,7 +194,7 @@ fn two_agents_of_one_name_are_told_apart_before_they_are_published() {
     );
     let error = parse(Path::new("/"), &text)
         .unwrap()
-        .pack(&store)
+        .pack(&store, &NoWorkshop)
         .unwrap_err()
         .to_string();
     assert!(error.contains("`sampler`"), "{error}");
@@ -199,7 +206,7 @@ fn every_shipped_campaign_packs() {
         let (_dir, store) = sample::store();
         let file = shipped_campaign(name.as_str()).unwrap();
         assert_eq!(file.name, name);
-        let packed = file.pack(&store).unwrap();
+        let packed = file.pack(&store, &NoWorkshop).unwrap();
         assert_eq!(packed.bundles.len(), file.tasks.len());
     }
     assert!(shipped_campaign("nothing").is_err());

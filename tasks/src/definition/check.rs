@@ -6,10 +6,11 @@ use std::io::Read;
 use std::path::Path;
 
 use quorate_core::agreement::Agreement;
-use quorate_core::task::{Better, ImageKind, Limits, TaskSpec};
+use quorate_core::task::{Better, Image, Limits, TaskSpec, Tier};
 use quorate_core::text::Note;
 
-use super::Definition;
+use super::{Definition, ImageSource, TierDefinition, Work};
+use crate::catalog;
 use crate::declared::Declared;
 use crate::packing::is_cache;
 use crate::tree::Tree;
@@ -18,6 +19,8 @@ use crate::tree::Tree;
 pub(crate) const INSTRUCTIONS: &str = "instructions.md";
 /// The folders of an environment that a bundle carries.
 pub(crate) const FOLDERS: [&str; 3] = ["start", "reference", "scorer"];
+/// The folder of what makes an environment's other files. No bundle carries it.
+pub(crate) const PREPARE: &str = "prepare";
 
 const MAX_WORDS: usize = 64;
 const MAX_DECLARED: usize = 64;
@@ -73,17 +76,46 @@ pub fn check(definition: &Definition, folder: &Path) -> Vec<Finding> {
         "[scorer] self_command",
         "is of no use where `visible_to_agent` is false; leave one of them out",
     );
-    for tier in definition.tiers.keys() {
-        match definition.spec(*tier) {
+    for (tier, terms) in &definition.tiers {
+        // Whichever image it will be: no rule for terms depends on it.
+        match definition.spec(*tier, Image::Host) {
             Ok(spec) => rules(&spec, &format!("[tiers.{tier}] "), &mut findings),
             Err(error) => findings.expect(false, format!("[tiers.{tier}]"), error.to_string()),
         }
+        preparation(definition, *tier, terms, &mut findings);
+    }
+    for module in &definition.library {
+        findings.expect(
+            catalog::library(module).is_some(),
+            "library",
+            format!("names `{module}`, which is no shared module"),
+        );
     }
     match Tree::open(folder) {
         Ok(tree) => files(definition, &tree, &mut findings),
         Err(error) => findings.expect(false, folder.display().to_string(), error.to_string()),
     }
     findings.into_vec()
+}
+
+/// The rules for how a tier's files are made.
+fn preparation(definition: &Definition, tier: Tier, terms: &TierDefinition, findings: &mut Findings) {
+    findings.expect(
+        terms.prepare.is_some() == definition.prepare.is_some(),
+        format!("[tiers.{tier}] prepare"),
+        "stands where `[prepare]` has a command, and only there",
+    );
+    if let Some(prepare) = &terms.prepare {
+        limits(prepare, &format!("[tiers.{tier}] prepare"), "seconds", findings);
+    }
+    if let Some(Work { command: words }) = &definition.prepare {
+        command(words, "[prepare] command", findings);
+    }
+    findings.expect(
+        terms.sources.is_empty() || terms.prepare.is_some(),
+        format!("[tiers.{tier}] sources"),
+        "are for a preparation to read; there is none",
+    );
 }
 
 /// Everything that is wrong with one tier's terms.
@@ -96,11 +128,6 @@ pub fn check_spec(spec: &TaskSpec) -> Vec<Finding> {
 
 /// The rules for terms. `tier` says where those stand that each tier states for itself.
 fn rules(spec: &TaskSpec, tier: &str, findings: &mut Findings) {
-    findings.expect(
-        spec.image != ImageKind::Oci,
-        format!("{tier}image"),
-        "is `oci`, which this version does not run yet; use `host`",
-    );
     limits(
         &spec.attempt,
         &format!("{tier}attempt"),
@@ -125,6 +152,9 @@ fn rules(spec: &TaskSpec, tier: &str, findings: &mut Findings) {
     command(&spec.scorer, "[scorer] command", findings);
     if let Some(words) = &spec.self_score {
         command(words, "[scorer] self_command", findings);
+    }
+    if let Some(words) = &spec.service {
+        command(words, "[service] command", findings);
     }
     findings.expect(
         !spec.summary.as_str().trim().is_empty(),
@@ -191,7 +221,10 @@ fn files(definition: &Definition, tree: &Tree, findings: &mut Findings) {
         definition.instructions.as_str(),
         "is missing or empty; it is all that an agent is told",
     );
-    for folder in FOLDERS {
+    for folder in FOLDERS
+        .into_iter()
+        .chain(definition.prepare.as_ref().map(|_| PREPARE))
+    {
         match tree.files(folder, &is_cache) {
             Ok(files) => {
                 findings.expect(!files.is_empty(), format!("{folder}/"), "holds no file");
@@ -207,7 +240,21 @@ fn files(definition: &Definition, tree: &Tree, findings: &mut Findings) {
             Err(error) => findings.expect(false, format!("{folder}/"), error.to_string()),
         }
     }
-    for path in &definition.artifact {
+    for (tier, terms) in &definition.tiers {
+        if let ImageSource::Containerfile(path) = &terms.image {
+            findings.expect(
+                tree.file(path.as_str()).is_ok(),
+                format!("[tiers.{tier}] image"),
+                format!("names `{path}`, which is no file here; give `host` or a Containerfile's path"),
+            );
+        }
+    }
+    // What is prepared is looked at when it is there.
+    for path in definition
+        .artifact
+        .iter()
+        .filter(|_| definition.prepare.is_none())
+    {
         let there = match Declared::parse(path.as_str()) {
             Ok(Declared::File(path)) => tree.file(&format!("start/{path}")).is_ok(),
             Ok(Declared::Tree(path)) => tree

@@ -3,21 +3,25 @@
 
 use quorate_core::agreement::{Agreement, Level};
 use quorate_core::score::{Scale, Score};
-use quorate_core::task::{DeviceKind, ImageKind, Limits};
+use quorate_core::task::{DeviceKind, Limits};
+use quorate_core::text::Note;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::TierDefinition;
+use super::{ImageSource, PublicSource, TierDefinition};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tier {
     device: DeviceKind,
-    image: ImageKind,
+    image: Note,
     budget_seconds: u32,
     attempt: Container,
     scoring: Container,
+    prepare: Option<Container>,
     scale: Scale,
+    #[serde(default)]
+    sources: Vec<PublicSource>,
 }
 
 #[derive(Deserialize)]
@@ -32,7 +36,15 @@ struct Container {
     output_kib: u32,
 }
 
+/// How `image` says that the node's own `/usr` will do.
+const HOST: &str = "host";
+
 impl Container {
+    /// With the seconds that it states itself.
+    fn timed(&self) -> Option<Limits> {
+        self.seconds.map(|seconds| self.limits(seconds))
+    }
+
     const fn limits(&self, seconds: u32) -> Limits {
         Limits {
             seconds,
@@ -54,16 +66,24 @@ impl TryFrom<Tier> for TierDefinition {
         if tier.attempt.seconds.is_some() {
             return Err("`attempt` has no `seconds` of its own; `budget_seconds` bounds it");
         }
-        let seconds = tier
-            .scoring
-            .seconds
-            .ok_or("missing field `seconds` in `scoring`")?;
+        let image = match tier.image.as_str() {
+            HOST => ImageSource::Host,
+            _ => ImageSource::Containerfile(tier.image),
+        };
         Ok(Self {
             device: tier.device,
-            image: tier.image,
+            image,
             attempt: tier.attempt.limits(tier.budget_seconds),
-            scoring: tier.scoring.limits(seconds),
+            scoring: tier
+                .scoring
+                .timed()
+                .ok_or("missing field `seconds` in `scoring`")?,
+            prepare: tier
+                .prepare
+                .map(|prepare| prepare.timed().ok_or("missing field `seconds` in `prepare`"))
+                .transpose()?,
             scale: tier.scale,
+            sources: tier.sources,
         })
     }
 }

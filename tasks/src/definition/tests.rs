@@ -44,7 +44,7 @@ fn a_sound_environment_has_no_findings() {
 
 #[test]
 fn tiers_are_filled_in_and_seeds_are_not() {
-    let spec = definition(TASK).unwrap().spec(Tier::Gpu).unwrap();
+    let spec = definition(TASK).unwrap().spec(Tier::Gpu, Image::Host).unwrap();
     let words: Vec<_> = spec.scorer.iter().map(Note::as_str).collect();
     assert_eq!(
         words,
@@ -62,7 +62,7 @@ fn tiers_are_filled_in_and_seeds_are_not() {
         (spec.tier, spec.device, spec.attempt.seconds, spec.scoring.seconds),
         (Tier::Gpu, DeviceKind::Gpu, 600, 300)
     );
-    let smoke = definition(TASK).unwrap().spec(Tier::Smoke).unwrap();
+    let smoke = definition(TASK).unwrap().spec(Tier::Smoke, Image::Host).unwrap();
     assert_eq!((smoke.attempt.millicpus, smoke.attempt.seconds), (1500, 60));
     let quorate_core::agreement::Agreement::Equivalence { margin, .. } = smoke.agreement else {
         panic!("a measured task");
@@ -74,7 +74,11 @@ fn tiers_are_filled_in_and_seeds_are_not() {
 fn what_the_agent_may_not_see_it_is_not_told() {
     let hidden = TASK.replace("visible_to_agent = true", "visible_to_agent = false");
     assert_eq!(
-        definition(&hidden).unwrap().spec(Tier::Smoke).unwrap().self_score,
+        definition(&hidden)
+            .unwrap()
+            .spec(Tier::Smoke, Image::Host)
+            .unwrap()
+            .self_score,
         None
     );
     only(
@@ -86,7 +90,7 @@ fn what_the_agent_may_not_see_it_is_not_told() {
 #[test]
 fn an_agent_scores_itself_as_it_is_scored_where_nothing_else_is_said() {
     let same = TASK.replace("self_command", "#");
-    let spec = definition(&same).unwrap().spec(Tier::Smoke).unwrap();
+    let spec = definition(&same).unwrap().spec(Tier::Smoke, Image::Host).unwrap();
     assert_eq!(spec.self_score, Some(spec.scorer));
 }
 
@@ -94,7 +98,7 @@ fn an_agent_scores_itself_as_it_is_scored_where_nothing_else_is_said() {
 fn a_tier_that_is_not_there_is_named_with_those_that_are() {
     let error = definition(TASK)
         .unwrap()
-        .spec(Tier::Full)
+        .spec(Tier::Full, Image::Host)
         .unwrap_err()
         .to_string();
     assert!(
@@ -171,8 +175,8 @@ fn every_rule_for_terms_has_a_finding() {
         ("margin = 0.1", "margin = -0.1", "[agreement]"),
         (
             "device = \"cpu\"\nimage = \"host\"",
-            "device = \"cpu\"\nimage = \"oci\"",
-            "does not run yet",
+            "device = \"cpu\"\nimage = \"Containerfile\"",
+            "[tiers.smoke] image: names `Containerfile`, which is no file here",
         ),
         ("\"src/**\"]", "\"../up\"]", "artifact: `../up`"),
         ("\"src/**\"]", "\"*.py\"]", "artifact: `*.py`"),

@@ -7,7 +7,7 @@ use quorate_core::digest::{AgentId, ArtifactId, AttemptId, BundleId, CampaignId}
 use quorate_core::history::{AssignedState, Phase, Step};
 use quorate_core::record::*;
 use quorate_core::score::{Outcome, Samples, Scale, Score};
-use quorate_core::task::{Aggregate, Better, DeviceKind, ImageKind, Limits, TaskSpec, Tier};
+use quorate_core::task::{Aggregate, Better, DeviceKind, Image, Limits, TaskSpec, Tier};
 use quorate_core::text::{Name, Note, Origin, Salt, Timestamp};
 use quorate_core::vrf::VrfSecret;
 use quorate_core::{Digest, Envelope, History, Keypair, NodeId, Record};
@@ -75,6 +75,7 @@ impl World {
         for environment in environments {
             world.publish(environment, Tier::Smoke);
         }
+        world.qualify();
         world.ask(agents);
         world
     }
@@ -118,6 +119,12 @@ impl World {
         });
         self.coordinate(&record);
         self.bundles.push(bundle);
+    }
+
+    pub(crate) fn qualify(&mut self) {
+        for bundle in self.bundles.clone() {
+            self.coordinate(&Record::Qualification(qualification(bundle, self.now)));
+        }
     }
 
     pub(crate) fn ask(&mut self, agents: &[&str]) {
@@ -377,13 +384,14 @@ fn spec(environment: &str, tier: Tier) -> TaskSpec {
         version: Name::new("1").unwrap(),
         summary: Note::lossy("made up"),
         canary: Note::lossy("made up"),
-        image: ImageKind::Host,
+        image: Image::Host,
         device: DeviceKind::Cpu,
         artifact: vec![Note::lossy("solution.txt")],
         attempt: limits,
         scoring: limits,
         scorer: vec![Note::lossy("score")],
         self_score: None,
+        service: None,
         scale: Scale {
             start: Score::new(0.0).unwrap(),
             reference: Score::new(10.0).unwrap(),
@@ -394,5 +402,34 @@ fn spec(environment: &str, tier: Tier) -> TaskSpec {
             margin: Score::new(0.15).unwrap(),
             level: Level::FivePercent,
         },
+    }
+}
+
+/// Runs that qualify any task of this world.
+fn qualification(bundle: BundleId, at: Timestamp) -> Qualification {
+    let valid = |score| Scored::Valid {
+        raw: Score::new(score).unwrap(),
+        normalized: Score::new(score).unwrap(),
+    };
+    let invalid = || Scored::Invalid {
+        reason: Note::lossy("made up"),
+    };
+    let run = |role, scorings| QualifyingRun {
+        role,
+        name: Name::new(format!("{role:?}").to_lowercase()).unwrap(),
+        scorings,
+        attempt_seconds: Score::new(1.0).unwrap(),
+        scoring_seconds: Score::new(1.0).unwrap(),
+    };
+    Qualification {
+        bundle,
+        runs: vec![
+            run(Role::Null, vec![invalid()]),
+            run(Role::Start, vec![valid(0.0)]),
+            run(Role::Reference, vec![valid(1.0); REFERENCE_SCORINGS]),
+            run(Role::Exploit, vec![invalid()]),
+        ],
+        host: host("Imaginary processor"),
+        at,
     }
 }

@@ -8,10 +8,10 @@ use bollard::models::{
     VolumeCreateRequest,
 };
 
-use super::{LABEL, image};
+use super::{LABEL, image, import};
 use crate::host;
 use crate::rules::{MASKED, OOM_SCORE, READ_ONLY, USER, tmp_files};
-use crate::spec::Spec;
+use crate::spec::{Image, Spec};
 
 const KEEPER: &str = "-keeper";
 
@@ -82,7 +82,7 @@ pub(super) fn volume(owner: &str, names: &Names, spec: &Spec) -> VolumeCreateReq
 
 /// What holds the workspace mounted: nothing in it is the bundle's.
 pub(super) fn keeper(owner: &str, names: &Names) -> ContainerCreateBody {
-    let mut body = base(owner, names, vec![]);
+    let mut body = base(owner, names, image::name(), host_binds());
     body.cmd = Some(["/bin/sleep", "infinity"].map(str::to_owned).into());
     if let Some(config) = &mut body.host_config {
         (config.memory, config.memory_swap) = (Some(32 << 20), Some(32 << 20));
@@ -93,11 +93,13 @@ pub(super) fn keeper(owner: &str, names: &Names) -> ContainerCreateBody {
 
 /// What runs the command.
 pub(super) fn worker(owner: &str, names: &Names, spec: &Spec) -> ContainerCreateBody {
-    let extra = spec
-        .mounts
-        .iter()
-        .map(|mount| bind(&mount.source.to_string_lossy(), &mount.target));
-    let mut body = base(owner, names, extra.collect());
+    let (image, mut binds) = match &spec.image {
+        Image::Host => (image::name(), host_binds()),
+        Image::Oci { digest } => (import::name(digest), vec![]),
+    };
+    let extra = spec.mounts.iter();
+    binds.extend(extra.map(|mount| bind(&mount.source.to_string_lossy(), &mount.target)));
+    let mut body = base(owner, names, image, binds);
     let init = ["/bin/sh", "-c", INIT, "init"].map(str::to_owned);
     (body.attach_stdin, body.open_stdin, body.stdin_once) = (Some(true), Some(true), Some(true));
     body.cmd = Some(init.into_iter().chain(spec.command.iter().cloned()).collect());
@@ -159,10 +161,14 @@ fn limit(config: &mut HostConfig, spec: &Spec) {
     config.devices = Some(devices.collect());
 }
 
-fn base(owner: &str, names: &Names, extra: Vec<Mount>) -> ContainerCreateBody {
-    let mut mounts = vec![bind("/usr", "/usr")];
-    mounts.extend(host::etc_binds().into_iter().map(|path| bind(path, path)));
-    mounts.push(Mount {
+/// What the host image's skeleton lacks.
+fn host_binds() -> Vec<Mount> {
+    let paths = std::iter::once("/usr").chain(host::etc_binds());
+    paths.map(|path| bind(path, path)).collect()
+}
+
+fn base(owner: &str, names: &Names, image: String, binds: Vec<Mount>) -> ContainerCreateBody {
+    let workspace = Mount {
         target: Some("/work".into()),
         source: Some(names.volume.clone()),
         typ: Some(MountType::VOLUME),
@@ -172,8 +178,8 @@ fn base(owner: &str, names: &Names, extra: Vec<Mount>) -> ContainerCreateBody {
             ..MountVolumeOptions::default()
         }),
         ..Mount::default()
-    });
-    mounts.extend(extra);
+    };
+    let mounts = std::iter::once(workspace).chain(binds).collect();
     let list = |paths: &[&str]| Some(paths.iter().map(|path| (*path).to_owned()).collect());
     let config = HostConfig {
         mounts: Some(mounts),
@@ -198,7 +204,7 @@ fn base(owner: &str, names: &Names, extra: Vec<Mount>) -> ContainerCreateBody {
         ..HostConfig::default()
     };
     ContainerCreateBody {
-        image: Some(image::name()),
+        image: Some(image),
         user: Some(format!("{USER}:{USER}")),
         working_dir: Some("/work".into()),
         hostname: Some("quorate".into()),

@@ -6,31 +6,23 @@ use std::path::Path;
 
 use bollard::body_try_stream;
 use bollard::query_parameters::{DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder};
-use bytes::Bytes;
 use futures::StreamExt as _;
 use tar::{Archive, Builder, EntryType};
-use tokio::sync::mpsc;
 
 use super::image::header;
+use super::pieces::{PIECE, Receiving, Sending, channel, joined};
 use crate::export::{Exported, Exporter, Refusal};
 use crate::fill::{self, Entry};
 use crate::rules::USER;
 use crate::runtime::Error;
 use crate::spec::Workspace;
 
-/// Pieces in flight between the engine's socket and the file system; each is at most a few
-/// hundred kilobytes.
-const IN_FLIGHT: usize = 8;
-const PIECE: usize = 128 << 10;
-
-type Piece = io::Result<Bytes>;
-
 /// Sends the initial content in.
 pub(super) async fn fill(engine: &bollard::Docker, keeper: &str, workspace: &Workspace) -> Result<(), Error> {
     let Some(root) = workspace.initial.clone() else {
         return Ok(());
     };
-    let (sender, mut receiver) = mpsc::channel::<Piece>(IN_FLIGHT);
+    let (sender, mut receiver) = channel();
     let listed = workspace.clone();
     let pack = tokio::task::spawn_blocking(move || {
         let entries = fill::list(&listed)?;
@@ -82,16 +74,10 @@ pub(super) async fn export(
         return Ok(None);
     };
     let (bytes, files) = (workspace.bytes, workspace.files);
-    let (sender, receiver) = mpsc::channel::<Piece>(IN_FLIGHT);
+    let (sender, receiver) = channel();
     let unpack = tokio::task::spawn_blocking(move || {
         let mut exporter = Exporter::create(&folder, bytes, files)?;
-        unpack(
-            Receiving {
-                receiver,
-                piece: Bytes::new(),
-            },
-            &mut exporter,
-        )?;
+        unpack(Receiving::new(receiver), &mut exporter)?;
         Ok(exporter.finish())
     });
     let options = DownloadFromContainerOptionsBuilder::default()
@@ -138,49 +124,4 @@ fn unpack(stream: impl Read, exporter: &mut Exporter) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-fn joined<T>(result: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
-    result.map_err(|error| Error::Helper {
-        doing: "copying files".into(),
-        why: error.to_string(),
-    })?
-}
-
-/// The writing end of a tar being packed.
-struct Sending(mpsc::Sender<Piece>);
-
-impl Write for Sending {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .blocking_send(Ok(Bytes::copy_from_slice(bytes)))
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The reading end of a tar being unpacked.
-struct Receiving {
-    receiver: mpsc::Receiver<Piece>,
-    piece: Bytes,
-}
-
-impl Read for Receiving {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
-            }
-        }
-        let taken = self.piece.split_to(target.len().min(self.piece.len()));
-        for (to, from) in target.iter_mut().zip(&taken) {
-            *to = *from;
-        }
-        Ok(taken.len())
-    }
 }

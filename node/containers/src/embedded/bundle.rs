@@ -7,9 +7,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::host;
 use crate::rules::{MASKED, OOM_SCORE, READ_ONLY, USER, tmp_files};
-use crate::spec::{Device, Spec};
+use crate::spec::{Device, Mount, Spec};
 
 use super::root::Folders;
 
@@ -45,13 +44,19 @@ pub(super) fn nodes(devices: &[Device]) -> io::Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// Writes the bundle.
-pub(super) fn write(folders: &Folders, spec: &Spec, group: &Path, nodes: &[Node]) -> io::Result<()> {
-    let config = config(folders, spec, group, nodes);
+/// Writes the bundle. `image` is what the root is bound together from.
+pub(super) fn write(
+    folders: &Folders,
+    image: &[Mount],
+    spec: &Spec,
+    group: &Path,
+    nodes: &[Node],
+) -> io::Result<()> {
+    let config = config(folders, image, spec, group, nodes);
     fs::write(folders.bundle.join("config.json"), serde_json::to_vec(&config)?)
 }
 
-fn config(folders: &Folders, spec: &Spec, group: &Path, nodes: &[Node]) -> Value {
+fn config(folders: &Folders, image: &[Mount], spec: &Spec, group: &Path, nodes: &[Node]) -> Value {
     let env: Vec<_> = spec
         .environment()
         .into_iter()
@@ -87,7 +92,7 @@ fn config(folders: &Folders, spec: &Spec, group: &Path, nodes: &[Node]) -> Value
             },
             "rlimits": [{ "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }],
         },
-        "mounts": mounts(folders, spec),
+        "mounts": mounts(folders, image, spec),
         "linux": {
             "cgroupsPath": group,
             "namespaces": namespaces,
@@ -98,7 +103,7 @@ fn config(folders: &Folders, spec: &Spec, group: &Path, nodes: &[Node]) -> Value
     })
 }
 
-fn mounts(folders: &Folders, spec: &Spec) -> Vec<Value> {
+fn mounts(folders: &Folders, image: &[Mount], spec: &Spec) -> Vec<Value> {
     let bytes = spec.limits.tmp_bytes;
     let sized = [format!("size={bytes}"), format!("nr_inodes={}", tmp_files(bytes))];
     let plain = |target: &str, kind: &str, options: &[&str]| json!({ "destination": target, "type": kind, "source": kind, "options": options });
@@ -116,7 +121,8 @@ fn mounts(folders: &Folders, spec: &Spec) -> Vec<Value> {
         let options: Vec<_> = ["bind", "nosuid", "nodev"].iter().chain(options).collect();
         json!({ "destination": target, "type": "bind", "source": source, "options": options })
     };
-    let mut mounts = vec![
+    let read_only = |mount: &Mount| bind(&mount.source, &mount.target, &["ro"]);
+    let own = [
         plain("/proc", "proc", &["nosuid", "noexec", "nodev"]),
         plain(
             "/dev",
@@ -132,17 +138,8 @@ fn mounts(folders: &Folders, spec: &Spec) -> Vec<Value> {
         plain("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
         tmpfs("/tmp", &[]),
         bind(&folders.work, "/work", &["rw"]),
-        bind(Path::new("/usr"), "/usr", &["ro"]),
     ];
-    mounts.extend(
-        host::etc_binds()
-            .into_iter()
-            .map(|path| bind(Path::new(path), path, &["ro"])),
-    );
-    mounts.extend(
-        spec.mounts
-            .iter()
-            .map(|mount| bind(&mount.source, &mount.target, &["ro"])),
-    );
-    mounts
+    let image = image.iter().map(read_only);
+    let extra = spec.mounts.iter().map(read_only);
+    image.chain(own).chain(extra).collect()
 }

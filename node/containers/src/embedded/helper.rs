@@ -20,12 +20,14 @@ use rustix::thread::{UnshareFlags, set_thread_groups};
 
 use super::bundle;
 use super::cgroup::Group;
+use super::images;
 use super::init::Init;
 use super::protocol::{self, Command, Event, Order, Status};
 use super::root::{self, Folders};
 use super::{chain, raw, walk};
 use crate::report::Promise;
 use crate::rules::USER;
+use crate::spec::Mount;
 
 /// The hidden first argument.
 pub(super) const ARGUMENT: &str = "__quorate-container-helper";
@@ -76,6 +78,7 @@ fn serve() -> io::Result<()> {
     events.send(&Event::Started)?;
     let Started {
         folders,
+        _held,
         group,
         reports,
         init,
@@ -147,6 +150,8 @@ fn obey(mut commands: BufReader<UnixStream>, events: &Events, group: &Group, ini
 /// Everything that exists once the command runs.
 struct Started {
     folders: Folders,
+    /// Nobody removes the image while this is open.
+    _held: Option<File>,
     group: Group,
     reports: UnixStream,
     init: Pid,
@@ -156,7 +161,9 @@ impl Started {
     fn new(order: &Order) -> Result<Self, Failure> {
         isolate(order.parent).map_err(during("leaving the host's namespaces"))?;
         let folders = Folders::create(&order.folder).map_err(during("making the scratch folder"))?;
-        root::build(&folders.root).map_err(during("building the root"))?;
+        let held = order.image.as_deref().map(images::hold).transpose();
+        let held = held.map_err(during("holding the image, which somebody may be removing"))?;
+        let image = root(order, &folders)?;
         root::fill(&folders.work, &order.spec.workspace).map_err(|why| Failure {
             doing: "filling the workspace",
             why,
@@ -168,9 +175,10 @@ impl Started {
                 doing: UNENFORCEABLE,
                 why,
             })?;
-        match Self::run(order, folders, &group, &nodes, broken) {
+        match Self::run(order, folders, &image, &group, &nodes, broken) {
             Ok((folders, reports, init)) => Ok(Self {
                 folders,
+                _held: held,
                 group,
                 reports,
                 init,
@@ -185,6 +193,7 @@ impl Started {
     fn run(
         order: &Order,
         folders: Folders,
+        image: &[Mount],
         group: &Group,
         nodes: &[bundle::Node],
         broken: Vec<(Promise, String)>,
@@ -198,7 +207,7 @@ impl Started {
             });
         }
         let doing = "writing the bundle";
-        bundle::write(&folders, &order.spec, &group.path(), nodes).map_err(during(doing))?;
+        bundle::write(&folders, image, &order.spec, &group.path(), nodes).map_err(during(doing))?;
         let init = Init::new(&order.spec).map_err(during("preparing the first process"))?;
         let stdin = File::open("/dev/null").map_err(during("opening /dev/null"))?;
         let doing = "making the container";
@@ -222,6 +231,15 @@ impl Started {
             }),
         }
     }
+}
+
+/// Builds the root; lists what it is bound together from.
+fn root(order: &Order, folders: &Folders) -> Result<Vec<Mount>, Failure> {
+    let doing = "building the root";
+    if let Some(image) = &order.image {
+        root::check_targets(image, &order.spec.mounts).map_err(|why| Failure { doing, why })?;
+    }
+    root::build(&folders.root, order.image.as_deref()).map_err(during(doing))
 }
 
 /// What a failure to limit is called on the wire; the node turns it into a typed refusal.

@@ -35,7 +35,12 @@ const ANSWER: Duration = Duration::from_secs(3);
 const DEATH: Duration = Duration::from_secs(10);
 
 /// Starts a helper and hands its container to supervision.
-pub(super) async fn start(folder: PathBuf, live: Live, spec: Spec) -> Result<Box<dyn Container>, Error> {
+pub(super) async fn start(
+    folder: PathBuf,
+    live: Live,
+    image: Option<PathBuf>,
+    spec: Spec,
+) -> Result<Box<dyn Container>, Error> {
     let (ours, theirs) = UnixStream::pair().map_err(Error::io("making a socket"))?;
     let helper = spawn(theirs).await?;
     let output = output(helper.stdout, helper.stderr).map_err(Error::io("reading output"))?;
@@ -63,6 +68,7 @@ pub(super) async fn start(folder: PathBuf, live: Live, spec: Spec) -> Result<Box
         parent,
         name: job.live.full().to_owned(),
         folder,
+        image,
         spec,
     };
     match job.begin(&order).await {

@@ -21,6 +21,8 @@ pub(super) struct Order {
     pub(super) name: String,
     /// Where the helper may keep its files. It does not exist yet.
     pub(super) folder: PathBuf,
+    /// The unpacked image; `None` for the host's.
+    pub(super) image: Option<PathBuf>,
     pub(super) spec: Spec,
 }
 

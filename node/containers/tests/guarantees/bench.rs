@@ -12,6 +12,8 @@ use quorate_containers::{
     Backend, Choice, Container, Finished, Image, Limits, Owner, Runtime, Spec, Workspace, select,
 };
 
+use crate::layout::Layout;
+
 /// Long enough for a loaded host; nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) owner: Owner,
     pub(crate) home: tempfile::TempDir,
+    /// What every container started here runs on.
+    pub(crate) image: Image,
     /// What the shared probe printed, once.
     pub(crate) facts: OnceLock<serde_json::Value>,
 }
@@ -45,9 +49,11 @@ impl Bench {
             .tempdir()
             .unwrap();
         let owner = fresh_owner();
-        let scratch = home.path().join("scratch");
+        let (scratch, images) = (home.path().join("scratch"), home.path().join("images"));
         let chosen = tokio().block_on(async {
-            let runtime = select(choice, owner.clone(), scratch).await.map_err(chain)?;
+            let runtime = select(choice, owner.clone(), scratch, images)
+                .await
+                .map_err(chain)?;
             let report = runtime.check().await.map_err(chain)?;
             match report.refusal() {
                 Some(why) => Err(why),
@@ -60,8 +66,23 @@ impl Bench {
             runtime,
             owner,
             home,
+            image: Image::Host,
             facts: OnceLock::new(),
         })
+    }
+
+    /// A bench whose containers run on an OCI image.
+    pub(crate) fn set_up_on_image(choice: Choice) -> Self {
+        let mut bench = Self::set_up("on an image", choice).expect("the backend is there");
+        let layout = Layout::small(&bench.owner.to_string());
+        let start = Instant::now();
+        let import = bench.runtime.import_image(layout.folder.path(), &layout.digest);
+        tokio().block_on(import).map_err(chain).expect("imports");
+        println!("importing the image took {:?}", start.elapsed());
+        bench.image = Image::Oci {
+            digest: layout.digest,
+        };
+        bench
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -70,7 +91,10 @@ impl Bench {
 
     pub(crate) fn start(&self, spec: Spec) -> Box<dyn Container> {
         tokio()
-            .block_on(self.runtime.start(spec))
+            .block_on(self.runtime.start(Spec {
+                image: self.image.clone(),
+                ..spec
+            }))
             .map_err(chain)
             .expect("starts")
     }
@@ -92,7 +116,12 @@ impl Bench {
         stdout
     }
 
+    /// Removes the image and looks for anything else that is still there.
     pub(crate) fn leaves_nothing(&self) -> bool {
+        if let Image::Oci { digest } = &self.image {
+            let removed = tokio().block_on(self.runtime.remove_image(digest));
+            removed.map_err(chain).expect("removes its image");
+        }
         let left = leftovers(&self.owner, self.home.path());
         if !left.is_empty() {
             eprintln!("{} left behind: {left:?}", self.backend());

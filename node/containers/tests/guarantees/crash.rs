@@ -28,7 +28,12 @@ pub(crate) fn runtime(backend: Backend, owner: &Owner, home: &Path) -> Arc<dyn R
         Backend::Embedded => Choice::Embedded,
     };
     tokio()
-        .block_on(select(choice, owner.clone(), home.join("scratch")))
+        .block_on(select(
+            choice,
+            owner.clone(),
+            home.join("scratch"),
+            home.join("images"),
+        ))
         .unwrap()
 }
 
@@ -103,9 +108,17 @@ fn kill_and_sweep(bench: &Bench, state: &str) {
 }
 
 fn one_owner(bench: &Bench) {
-    let scratch = bench.home.path().join("scratch");
+    let (scratch, images) = (
+        bench.home.path().join("scratch"),
+        bench.home.path().join("images"),
+    );
     for choice in [Choice::Docker, Choice::Embedded, Choice::Auto] {
-        let second = tokio().block_on(select(choice, bench.owner.clone(), scratch.clone()));
+        let second = tokio().block_on(select(
+            choice,
+            bench.owner.clone(),
+            scratch.clone(),
+            images.clone(),
+        ));
         assert!(matches!(second, Err(Error::Locked { .. })), "{second:?}");
     }
 }

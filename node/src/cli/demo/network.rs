@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use quorate_core::history::Phase;
@@ -23,6 +23,9 @@ use crate::home::Home;
 use crate::ledgers::LedgerHome;
 use crate::output::say;
 use crate::reading;
+
+/// A network that is silent for longer hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the dishonest nodes add: far more than any task's margin.
 const SHIFT: f64 = 0.8;
@@ -66,6 +69,7 @@ impl Network {
     /// Starts a coordinator and `count` nodes with homes below `root`.
     pub(super) async fn start(root: &Path, count: u8, backend: BackendChoice) -> anyhow::Result<Self> {
         let coordinator_home = Home::open(root.join("coordinator"))?;
+        configure(root, &coordinator_home, backend)?;
         let mut coordinator = spawn(
             "coordinator",
             coordinator_home.root(),
@@ -183,10 +187,23 @@ impl Network {
     }
 
     async fn until(&mut self, mut done: impl FnMut(&History) -> bool) -> anyhow::Result<Arc<History>> {
+        let (mut size, mut grown) = (0, Instant::now());
         loop {
             self.watcher.sync().await?;
-            if let Some(history) = self.watcher.history().filter(|history| done(history)) {
-                return Ok(history);
+            if let Some(history) = self.watcher.history() {
+                if done(&history) {
+                    return Ok(history);
+                }
+                if history.size() > size {
+                    (size, grown) = (history.size(), Instant::now());
+                }
+            }
+            if grown.elapsed() > PATIENCE {
+                bail!(
+                    "nothing happened for {} s; the parties said:\n{}",
+                    PATIENCE.as_secs(),
+                    self.logs()
+                );
             }
             for party in std::iter::once(&mut self.coordinator).chain(&mut self.nodes) {
                 if let Some(status) = party.child.try_wait()? {
@@ -199,7 +216,7 @@ impl Network {
     }
 
     /// The last lines that every party wrote.
-    pub(super) fn logs(&self) -> String {
+    fn logs(&self) -> String {
         let mut text = String::new();
         for party in std::iter::once(&self.coordinator).chain(&self.nodes) {
             let said = fs::read_to_string(&party.log).unwrap_or_default();
@@ -254,11 +271,7 @@ fn spawn_node(
 ) -> anyhow::Result<Party> {
     let name = format!("operator-{number}");
     let home = Home::open(root.join(format!("node-{number}")))?;
-    let backend = match backend {
-        BackendChoice::Auto => "auto",
-        BackendChoice::Docker => "docker",
-        BackendChoice::Embedded => "embedded",
-    };
+    configure(root, &home, backend)?;
     let mut arguments = vec![
         "node",
         "run",
@@ -267,7 +280,7 @@ fn spawn_node(
         "--listen",
         "/ip4/127.0.0.1/tcp/0",
     ];
-    arguments.extend(["--name", &name, "--backend", backend]);
+    arguments.extend(["--name", &name]);
     let shift = SHIFT.to_string();
     if number == count {
         arguments.extend(["--test-lie-as-verifier", &shift]);
@@ -275,6 +288,18 @@ fn spawn_node(
         arguments.extend(["--test-inflate-claims", &shift]);
     }
     spawn(&name, home.root(), &arguments)
+}
+
+/// Gives a party its settings. All of one machine share what is unpacked of images.
+fn configure(root: &Path, home: &Home, backend: BackendChoice) -> anyhow::Result<()> {
+    let backend = match backend {
+        BackendChoice::Auto => "auto",
+        BackendChoice::Docker => "docker",
+        BackendChoice::Embedded => "embedded",
+    };
+    let text = format!("backend = \"{backend}\"\nimages = {:?}\n", root.join("images"));
+    let path = home.root().join("config.toml");
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn spawn(name: &str, home: &Path, arguments: &[&str]) -> anyhow::Result<Party> {

@@ -6,7 +6,7 @@ use super::{History, RuleError, require, signed_by, unknown};
 use crate::digest::{AgentId, BundleId, CampaignId};
 use crate::envelope::Envelope;
 use crate::identity::PublicKey;
-use crate::record::{BundleRecord, Campaign, Enrollment, Host};
+use crate::record::{BundleRecord, Campaign, Enrollment, Host, Qualification};
 use crate::text::{Name, Timestamp};
 
 /// An enrolled node.
@@ -90,6 +90,23 @@ impl History {
         )?;
         self.bundles.insert(record.bundle, record.spec);
         Ok(())
+    }
+
+    pub(super) fn qualify(&mut self, envelope: &Envelope, record: &Qualification) -> Result<(), RuleError> {
+        const KIND: &str = "qualification";
+        self.signed_by_coordinator(envelope, KIND)?;
+        let spec = self.bundles.get(&record.bundle);
+        let spec = spec.ok_or_else(|| super::unknown(KIND, &record.bundle))?;
+        require(
+            record.faults(spec).is_empty(),
+            KIND,
+            "its runs show a scorer that can be cheated, or does not repeat itself",
+        )?;
+        require(
+            self.qualified.insert(record.bundle),
+            KIND,
+            "a bundle is qualified once",
+        )
     }
 
     pub(super) fn add_campaign(&mut self, envelope: &Envelope, record: Campaign) -> Result<(), RuleError> {

@@ -2,12 +2,15 @@
 
 use quorate_core::digest::{AgentId, BundleId, Digest, RecordId};
 use quorate_core::history::RuleError;
-use quorate_core::record::{AgentRef, BundleRecord, Campaign, Correction};
+use quorate_core::record::{
+    AgentRef, BundleRecord, Campaign, Correction, Qualification, QualifyingRun, REFERENCE_SCORINGS, Role,
+    Scored,
+};
 use quorate_core::text::{Note, Origin};
 use quorate_core::{Envelope, History, Record};
 
 use super::{broken, node, only_the_coordinator_signs, stranger, world, wrong_signer};
-use crate::fixtures::{BEGIN, TRUTH, Terms, genesis, member, name, score, task, valid};
+use crate::fixtures::{BEGIN, TRUTH, Terms, genesis, host, member, name, score, task, valid};
 use crate::world::World;
 
 #[test]
@@ -158,6 +161,65 @@ fn a_bundle_is_published_once_with_a_scale_that_is_not_flat() {
     let flat = world.sign(Record::Bundle(flat));
     let expected = broken("bundle", "start and reference of its scale differ");
     assert_eq!(world.refuse(&flat), expected);
+}
+
+fn qualification(world: &World) -> Qualification {
+    let run = |role, normalized: Option<f64>, count| QualifyingRun {
+        role,
+        name: name("any"),
+        scorings: vec![
+            normalized.map_or(
+                Scored::Invalid {
+                    reason: Note::lossy("made up"),
+                },
+                |normalized| Scored::Valid {
+                    raw: score(normalized),
+                    normalized: score(normalized),
+                },
+            );
+            count
+        ],
+        attempt_seconds: score(1.0),
+        scoring_seconds: score(1.0),
+    };
+    Qualification {
+        bundle: world.bundle,
+        runs: vec![
+            run(Role::Null, None, 1),
+            run(Role::Start, Some(0.0), 1),
+            run(Role::Reference, Some(1.0), REFERENCE_SCORINGS),
+            run(Role::Exploit, None, 1),
+        ],
+        host: host(),
+        at: BEGIN,
+    }
+}
+
+#[test]
+fn a_bundle_is_qualified_once_by_runs_that_show_it() {
+    let mut world = world(0);
+    world.pass(1);
+    let sound = qualification(&world);
+    assert!(!world.history.is_qualified(&world.bundle));
+    let elsewhere = Qualification {
+        bundle: BundleId(Digest::of(b"elsewhere")),
+        ..sound.clone()
+    };
+    let refused = world.refuse(&world.sign(Record::Qualification(elsewhere)));
+    assert!(refused.contains("does not hold"), "{refused}");
+    let mut cheated = sound.clone();
+    cheated.runs[3].scorings = sound.runs[2].scorings.clone();
+    let refused = world.refuse(&world.sign(Record::Qualification(cheated)));
+    assert!(refused.contains("can be cheated"), "{refused}");
+    let sound = Record::Qualification(sound);
+    only_the_coordinator_signs(&mut world, &sound);
+    world.must(&world.sign(sound));
+    assert!(world.history.is_qualified(&world.bundle));
+    world.pass(1);
+    let mut again = qualification(&world);
+    again.at.0 += 1;
+    let refused = world.refuse(&world.sign(Record::Qualification(again)));
+    assert_eq!(refused, broken("qualification", "a bundle is qualified once"));
 }
 
 fn refuse_campaign(change: impl Fn(&mut Campaign)) -> String {

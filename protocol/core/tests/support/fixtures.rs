@@ -4,7 +4,7 @@ use quorate_core::agreement::{Agreement, Level};
 use quorate_core::digest::{ArtifactId, AttemptId, Digest};
 use quorate_core::record::{Coordinator, DeviceClass, EnrollmentPolicy, Host, Verification};
 use quorate_core::score::{Outcome, Samples, Scale, Score};
-use quorate_core::task::{Aggregate, Better, DeviceKind, ImageKind, Limits, TaskSpec, Tier};
+use quorate_core::task::{Aggregate, Better, DeviceKind, Image, Limits, TaskSpec, Tier};
 use quorate_core::text::{Name, Note, Origin, Salt, Timestamp};
 use quorate_core::vrf::VrfSecret;
 use quorate_core::{Keypair, PublicKey};
@@ -117,13 +117,14 @@ pub(crate) fn task() -> TaskSpec {
         version: name("1"),
         summary: Note::lossy("Make the prefix sum fast."),
         canary: Note::lossy("canary 7d0d8a0e"),
-        image: ImageKind::Host,
+        image: Image::Host,
         device: DeviceKind::Cpu,
         artifact: vec![Note::lossy("solution.py")],
         attempt: limits,
         scoring: limits,
         scorer: ["python3", "score.py", "{seed}"].map(Note::lossy).to_vec(),
         self_score: None,
+        service: None,
         scale: Scale {
             start: score(0.0),
             reference: score(2.0),

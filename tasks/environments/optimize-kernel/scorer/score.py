@@ -17,7 +17,8 @@ import stat
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "library")]
 
 import guard  # noqa: E402
 from child import Fault  # noqa: E402

@@ -16,7 +16,8 @@ from array import array
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(HERE, "scorer"))
+LIBRARY = os.path.join(os.path.dirname(os.path.dirname(HERE)), "library")
+sys.path[:0] = [os.path.join(HERE, "scorer"), LIBRARY]
 
 import guard  # noqa: E402
 import session  # noqa: E402
@@ -45,6 +46,7 @@ class Place(unittest.TestCase):
         os.chmod(self.root, 0o755)
         for name in ("start", "reference", "scorer", "exploits"):
             shutil.copytree(os.path.join(HERE, name), os.path.join(self.root, name))
+        shutil.copytree(LIBRARY, os.path.join(self.root, "library"))
 
     def score(self, folder, *more, seed="5a" * 32, user=None, reference="reference"):
         command = [sys.executable, "-I", self.path("scorer", "score.py"), "--tier", "smoke"]
