@@ -35,4 +35,4 @@ pub use definition::{Definition, Finding};
 pub use handin::{Defect, HandInError, HandedIn};
 pub use packing::OpenError;
 pub use scoring::{ScorerError, Scoring};
-pub use workshop::{NoWorkshop, Workshop};
+pub use workshop::Workshop;

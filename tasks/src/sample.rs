@@ -5,7 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quorate_artifacts::Store;
+use quorate_core::Digest;
+use quorate_core::digest::ArtifactId;
+use quorate_core::task::Image;
 use tempfile::TempDir;
+
+use crate::workshop::{Preparation, Workshop, WorkshopError};
 
 pub(crate) const CANARY: &str = "canary 9f2d6a1e-sample";
 
@@ -93,4 +98,27 @@ pub(crate) fn store() -> (TempDir, Arc<Store>) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("store"), 1 << 28).unwrap();
     (dir, store)
+}
+
+/// A workshop that builds nothing: one image for every Containerfile, and a preparation that writes down what
+/// it was asked.
+#[derive(Debug)]
+pub(crate) struct Made;
+
+impl Workshop for Made {
+    fn image(&self, containerfile: &Path) -> Result<Image, WorkshopError> {
+        assert!(containerfile.is_file());
+        Ok(Image::Oci {
+            artifact: ArtifactId(Digest::of(b"layout")),
+            manifest: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
+        })
+    }
+
+    fn prepare(&self, preparation: &Preparation) -> Result<(), WorkshopError> {
+        write(&preparation.out, "data/asked", &preparation.command.join(" "));
+        write(&preparation.out, "stray", "left behind");
+        let seen = fs::read_to_string(preparation.task.join("prepare/prepare.py")).unwrap();
+        write(&preparation.out, "scorer/hidden/seen", &seen);
+        Ok(())
+    }
 }

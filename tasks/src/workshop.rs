@@ -46,23 +46,3 @@ pub struct WorkshopError {
     /// Why it failed.
     pub source: Box<dyn Error + Send + Sync>,
 }
-
-/// A workshop without tools: enough for environments that are complete and run on the host's `/usr`.
-#[derive(Debug, Clone, Copy)]
-pub struct NoWorkshop;
-
-impl Workshop for NoWorkshop {
-    fn image(&self, containerfile: &Path) -> Result<Image, WorkshopError> {
-        Err(WorkshopError {
-            doing: format!("cannot build {}", containerfile.display()),
-            source: "this call packs only what is complete".into(),
-        })
-    }
-
-    fn prepare(&self, preparation: &Preparation) -> Result<(), WorkshopError> {
-        Err(WorkshopError {
-            doing: format!("cannot run {:?}", preparation.command),
-            source: "this call packs only what is complete".into(),
-        })
-    }
-}

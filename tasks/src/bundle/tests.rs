@@ -9,34 +9,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 fn pack_tier(source: &Source, tier: Tier, store: &Arc<Store>) -> Result<Packed, BundleError> {
-    pack(&Order::new(source, tier), store, &Made)
+    pack(&Order::new(source, tier), store, &sample::Made)
 }
 
 fn pack_folder(folder: &Path, store: &Arc<Store>) -> Packed {
     pack_tier(&Source::Folder(folder.to_owned()), Tier::Smoke, store).unwrap()
-}
-
-/// A workshop that builds nothing: one image for every Containerfile, and a preparation that writes down what
-/// it was asked.
-#[derive(Debug)]
-struct Made;
-
-impl Workshop for Made {
-    fn image(&self, containerfile: &Path) -> Result<Image, WorkshopError> {
-        assert!(containerfile.is_file());
-        Ok(Image::Oci {
-            artifact: ArtifactId(Digest::of(b"layout")),
-            manifest: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
-        })
-    }
-
-    fn prepare(&self, preparation: &Preparation) -> Result<(), WorkshopError> {
-        sample::write(&preparation.out, "data/asked", &preparation.command.join(" "));
-        sample::write(&preparation.out, "stray", "left behind");
-        let seen = fs::read_to_string(preparation.task.join("prepare/prepare.py")).unwrap();
-        sample::write(&preparation.out, "scorer/hidden/seen", &seen);
-        Ok(())
-    }
 }
 
 /// Every path below `folder`, folders too.
@@ -110,9 +87,7 @@ fn what_is_prepared_and_shared_enters_the_bundle() {
         host_image: true,
         ..Order::new(&source, Tier::Smoke)
     };
-    assert_eq!(pack(&order, &store, &Made).unwrap().spec.image, Image::Host);
-    let error = pack(&Order::new(&source, Tier::Smoke), &store, &crate::NoWorkshop).unwrap_err();
-    assert!(matches!(error, BundleError::Workshop(_)), "{error}");
+    assert_eq!(pack(&order, &store, &sample::Made).unwrap().spec.image, Image::Host);
 }
 
 #[test]

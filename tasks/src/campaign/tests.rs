@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::sample;
-use crate::workshop::NoWorkshop;
 
 const FULL: &str = r#"
 name = "both"
@@ -144,7 +143,7 @@ fn a_packed_campaign_makes_the_records_that_publish_it() {
     );
     let packed = parse(dir.path(), &text)
         .unwrap()
-        .pack(&store, &NoWorkshop)
+        .pack(&store, &sample::Made)
         .unwrap();
     let record = packed.record(Timestamp(7));
     assert_eq!(
@@ -173,7 +172,7 @@ fn what_cannot_be_packed_is_named() {
     let text = "name = \"n\"\nattempts = 3\ntasks = [\"environment#smoke\"]\nagents = [\"./agent\"]";
     let error = parse(dir.path(), text)
         .unwrap()
-        .pack(&store, &NoWorkshop)
+        .pack(&store, &sample::Made)
         .unwrap_err();
     assert!(
         matches!(&error, CampaignError::Bundle { task, .. } if task.ends_with("environment/smoke")),
@@ -194,7 +193,7 @@ fn two_agents_of_one_name_are_told_apart_before_they_are_published() {
     );
     let error = parse(Path::new("/"), &text)
         .unwrap()
-        .pack(&store, &NoWorkshop)
+        .pack(&store, &sample::Made)
         .unwrap_err()
         .to_string();
     assert!(error.contains("`sampler`"), "{error}");
@@ -206,7 +205,7 @@ fn every_shipped_campaign_packs() {
         let (_dir, store) = sample::store();
         let file = shipped_campaign(name.as_str()).unwrap();
         assert_eq!(file.name, name);
-        let packed = file.pack(&store, &NoWorkshop).unwrap();
+        let packed = file.pack(&store, &sample::Made).unwrap();
         assert_eq!(packed.bundles.len(), file.tasks.len());
     }
     assert!(shipped_campaign("nothing").is_err());
