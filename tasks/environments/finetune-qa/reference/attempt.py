@@ -30,7 +30,7 @@ class Recipe:
 REMEMBERED = 3  # rounds whose answers are trained on
 SHARE_OF_BUDGET = 0.8  # after which no round begins, so that a slow machine hands in what it has
 RECIPES = {
-    "smoke": Recipe(rounds=12, prompts=512, tries=4, steps=30, batch=64, rate=2e-3, good=0.99),
+    "smoke": Recipe(rounds=12, prompts=320, tries=8, steps=30, batch=64, rate=1e-3, good=0.99),
     "gpu": Recipe(rounds=8, prompts=2048, tries=8, steps=100, batch=256, rate=2e-4, good=0.99),
     "full": Recipe(rounds=8, prompts=512, tries=8, steps=120, batch=16, rate=1e-5, good=0.7),
 }
