@@ -194,7 +194,7 @@ class Hostile(unittest.TestCase):
 
     def bombed(self, text, reason):
         """A host that is too busy to kill so many within a second has no result, which is no score either."""
-        with self.assertRaisesRegex((scoring.Rejected, scoring.HostTrouble), f"{reason}|cannot be killed"):
+        with self.assertRaisesRegex((scoring.Rejected, scoring.HostTrouble), f"{reason}|cannot be killed|not permitted"):
             rounds(text)
         deadline = time.monotonic() + 20
         while guard.strays({launcher.pid}) and time.monotonic() < deadline:
