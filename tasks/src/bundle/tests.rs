@@ -87,7 +87,10 @@ fn what_is_prepared_and_shared_enters_the_bundle() {
         host_image: true,
         ..Order::new(&source, Tier::Smoke)
     };
-    assert_eq!(pack(&order, &store, &sample::Made).unwrap().spec.image, Image::Host);
+    assert_eq!(
+        pack(&order, &store, &sample::Made).unwrap().spec.image,
+        Image::Host
+    );
 }
 
 #[test]
