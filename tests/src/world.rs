@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::ledger::{self, Ledger};
 use crate::party::Party;
 use crate::traces;
-use crate::wait::until;
+use crate::wait::{Look, until, until_still};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -207,7 +207,7 @@ impl World {
     pub fn until<T>(&mut self, what: &str, mut look: impl FnMut(&Ledger) -> Option<T>) -> T {
         let mut seen = 0;
         let home = self.coordinator.home().to_owned();
-        until(what, || {
+        until_still(what, || {
             for node in &mut self.nodes {
                 if let Some(status) = node.ended() {
                     panic!("{} ended by itself ({status})", node.name());
@@ -215,11 +215,13 @@ impl World {
             }
             let size = ledger::size(&home);
             if size <= seen {
-                return None;
+                return Look::Still;
             }
-            let ledger = Ledger::read(&home).ok()?;
+            let Ok(ledger) = Ledger::read(&home) else {
+                return Look::Still;
+            };
             seen = ledger.history.size();
-            look(&ledger)
+            look(&ledger).map_or(Look::Moving, Look::Found)
         })
     }
 
