@@ -1,15 +1,15 @@
 //! The coordinator's decisions, without I/O.
 //!
-//! The desk owns the log's [`History`] and the coordinator's keys. Each call returns the records it
-//! made; they are applied to the history already and must be durable in the log before anybody is
-//! answered. If they cannot be made durable the desk is ahead of its log and must be dropped and
-//! rebuilt from it, which is also how a coordinator comes back after a crash: the lease table is the
-//! log, there is no second copy that could differ.
+//! The desk owns the log's [`History`] and the coordinator's keys. Whatever a call applies to the
+//! history, one that is refused in the end too, waits in [`Desk::take_unlogged`] and must be durable in
+//! the log before anybody is answered. If it cannot be made durable the desk is ahead of its log and
+//! must be dropped and rebuilt from it, which is also how a coordinator comes back after a crash: the
+//! lease table is the log, there is no second copy that could differ.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use quorate_core::digest::{AttemptId, CampaignId};
+use quorate_core::digest::{AttemptId, CampaignId, RecordId};
 use quorate_core::envelope::EnvelopeError;
 use quorate_core::history::{Attempt, Phase, Plan, Proceedings, RuleError, Slot, Step};
 use quorate_core::record::{
@@ -138,21 +138,13 @@ pub struct Publication {
     pub campaign: Campaign,
 }
 
-/// The answer to a request for work.
-#[derive(Debug)]
-pub struct Work {
-    /// The attempt that the node holds, if there is one for it.
-    pub attempt: Option<AttemptId>,
-    /// Records made for it.
-    pub records: Vec<Envelope>,
-}
-
 /// The decisions of one coordinator over one log.
 #[derive(Debug)]
 pub struct Desk {
     history: History,
     keys: Keys,
     active: BTreeSet<AttemptId>,
+    unlogged: Vec<Envelope>,
 }
 
 impl Desk {
@@ -178,7 +170,13 @@ impl Desk {
             history,
             keys,
             active,
+            unlogged: Vec::new(),
         })
+    }
+
+    /// What was applied to the history since this was called last, in order.
+    pub fn take_unlogged(&mut self) -> Vec<Envelope> {
+        std::mem::take(&mut self.unlogged)
     }
 
     /// What the log comes to.
@@ -187,15 +185,16 @@ impl Desk {
         &self.history
     }
 
-    /// A record that a node or operator submits, and what the coordinator has to add to it at once.
-    /// Submitting what is in the log already is no error: the sender may not have heard the answer.
+    /// A record that a node or operator submits, and what follows from it at once. Submitting what is in
+    /// the log already is no error: the sender may not have heard the answer.
     ///
     /// # Errors
     /// Where the record is not theirs to write, or the rules forbid it.
-    pub fn submit(&mut self, bytes: &[u8], now: Timestamp) -> Result<(Envelope, Vec<Envelope>), DeskError> {
+    pub fn submit(&mut self, bytes: &[u8], now: Timestamp) -> Result<RecordId, DeskError> {
         let envelope = Envelope::decode(bytes)?;
-        if self.history.position(&envelope.id()).is_some() {
-            return Ok((envelope, Vec::new()));
+        let id = envelope.id();
+        if self.history.position(&id).is_some() {
+            return Ok(id);
         }
         let record = Record::read(&envelope)?;
         let attempt = match &record {
@@ -211,52 +210,44 @@ impl Desk {
         if signed_at(&record).is_some_and(|at| at > now.after(CLOCK_SKEW)) {
             return Err(DeskError::Future { kind: record.kind() });
         }
-        let mut records = attempt.map_or_else(|| Ok(Vec::new()), |id| self.advance(id, now))?;
-        self.history.apply(&envelope)?;
-        records.push(envelope.clone());
-        match attempt {
-            Some(id) => records.extend(self.advance(id, now)?),
-            None => records.extend(self.tick(now)?),
+        if let Some(attempt) = attempt {
+            self.advance(attempt, now)?;
         }
-        Ok((envelope, records))
+        self.admit(envelope)?;
+        match attempt {
+            Some(attempt) => self.advance(attempt, now)?,
+            None => self.tick(now)?,
+        }
+        Ok(id)
     }
 
     /// An attempt for an enrolled node that asks: the one it holds, or a new lease.
     ///
     /// # Errors
     /// [`DeskError::NotEnrolled`], or where the lease cannot be signed.
-    pub fn work(&mut self, node: NodeId, request: &WorkRequest, now: Timestamp) -> Result<Work, DeskError> {
+    pub fn work(
+        &mut self,
+        node: NodeId,
+        request: &WorkRequest,
+        now: Timestamp,
+    ) -> Result<Option<AttemptId>, DeskError> {
         if !self.history.nodes().contains_key(&node) {
             return Err(DeskError::NotEnrolled { node });
         }
-        let mut records = Vec::new();
         if let Some(held) = self.held_by(node) {
-            records = self.advance(held, now)?;
-            if records.is_empty() {
-                return Ok(Work {
-                    attempt: Some(held),
-                    records,
-                });
+            self.advance(held, now)?;
+            if self.held_by(node) == Some(held) {
+                return Ok(Some(held));
             }
         }
         if self.rests_until(node).is_some_and(|until| now < until) {
-            return Ok(Work {
-                attempt: None,
-                records,
-            });
+            return Ok(None);
         }
-        let Some(slot) = self
-            .history
-            .open_slots()
-            .into_iter()
-            .find(|slot| self.suits(slot, request))
-        else {
-            return Ok(Work {
-                attempt: None,
-                records,
-            });
+        let slots = self.history.open_slots();
+        let Some(slot) = slots.into_iter().find(|slot| self.suits(slot, request)) else {
+            return Ok(None);
         };
-        let envelope = self.apply(Record::Lease(Lease {
+        let lease = self.write(Record::Lease(Lease {
             campaign: slot.campaign,
             bundle: slot.bundle,
             agent: slot.agent,
@@ -265,73 +256,77 @@ impl Desk {
             at: now,
             deadline: now.after(self.allowance(&slot)),
         }))?;
-        let attempt = AttemptId(envelope.id().0);
+        let attempt = AttemptId(lease.0);
         self.active.insert(attempt);
-        records.push(envelope);
-        Ok(Work {
-            attempt: Some(attempt),
-            records,
-        })
+        Ok(Some(attempt))
     }
 
-    /// Everything that is due at `now`: forfeits, assignments, verdicts.
+    /// Writes everything that is due at `now`: forfeits, assignments, verdicts.
     ///
     /// # Errors
     /// Where a record cannot be signed.
-    pub fn tick(&mut self, now: Timestamp) -> Result<Vec<Envelope>, DeskError> {
-        let mut records = Vec::new();
+    pub fn tick(&mut self, now: Timestamp) -> Result<(), DeskError> {
         for id in self.active.clone() {
-            records.extend(self.advance(id, now)?);
+            self.advance(id, now)?;
         }
-        Ok(records)
+        Ok(())
     }
 
-    /// Publishes a campaign; its id is that of the last record returned.
+    /// Publishes a campaign.
     ///
     /// # Errors
     /// Where the rules forbid it; nothing of it is then applied.
-    pub fn publish(&mut self, publication: Publication) -> Result<(CampaignId, Vec<Envelope>), DeskError> {
+    pub fn publish(&mut self, publication: Publication) -> Result<CampaignId, DeskError> {
         let mut trial = self.history.clone();
-        let mut records = Vec::new();
+        let mut envelopes = Vec::new();
+        let mut add = |trial: &mut History, record: Record| {
+            let envelope = record.sign(&[&self.keys.signing])?;
+            trial.apply(&envelope)?;
+            let id = envelope.id();
+            envelopes.push(envelope);
+            Ok::<_, DeskError>(id)
+        };
         for bundle in publication.bundles {
             if !trial.bundles().contains_key(&bundle.bundle) {
-                let envelope = Record::Bundle(bundle).sign(&[&self.keys.signing])?;
-                trial.apply(&envelope)?;
-                records.push(envelope);
+                add(&mut trial, Record::Bundle(bundle))?;
             }
         }
         for qualification in publication.qualifications {
             if !trial.is_qualified(&qualification.bundle) {
-                let envelope = Record::Qualification(qualification).sign(&[&self.keys.signing])?;
-                trial.apply(&envelope)?;
-                records.push(envelope);
+                add(&mut trial, Record::Qualification(qualification))?;
             }
         }
-        let campaign = Record::Campaign(publication.campaign).sign(&[&self.keys.signing])?;
-        trial.apply(&campaign)?;
-        let id = CampaignId(campaign.id().0);
-        records.push(campaign);
+        let campaign = add(&mut trial, Record::Campaign(publication.campaign))?;
         self.history = trial;
-        Ok((id, records))
+        self.unlogged.append(&mut envelopes);
+        Ok(CampaignId(campaign.0))
     }
 
     /// Withdraws a row.
     ///
     /// # Errors
     /// Where the correction names no verdict.
-    pub fn correct(&mut self, correction: Correction) -> Result<Envelope, DeskError> {
-        self.apply(Record::Correction(correction))
+    pub fn correct(&mut self, correction: Correction) -> Result<RecordId, DeskError> {
+        self.write(Record::Correction(correction))
     }
 
-    fn apply(&mut self, record: Record) -> Result<Envelope, DeskError> {
+    /// Signs a record of the coordinator's own and applies it.
+    fn write(&mut self, record: Record) -> Result<RecordId, DeskError> {
         let envelope = record.sign(&[&self.keys.signing])?;
+        let id = envelope.id();
+        self.admit(envelope)?;
+        Ok(id)
+    }
+
+    /// The one way into the history: what it applied is kept for the log.
+    fn admit(&mut self, envelope: Envelope) -> Result<(), DeskError> {
         self.history.apply(&envelope)?;
-        Ok(envelope)
+        self.unlogged.push(envelope);
+        Ok(())
     }
 
     /// Takes the attempt's steps until it waits for others.
-    fn advance(&mut self, id: AttemptId, now: Timestamp) -> Result<Vec<Envelope>, DeskError> {
-        let mut records = Vec::new();
+    fn advance(&mut self, id: AttemptId, now: Timestamp) -> Result<(), DeskError> {
         loop {
             let step = self
                 .history
@@ -346,7 +341,7 @@ impl Desk {
                 Step::Assign(plan) => Record::Assignment(self.assignment(id, plan, now)),
                 Step::Conclude(verdict) => Record::Verdict(Verdict { at: now, ..verdict }),
             };
-            records.push(self.apply(record)?);
+            self.write(record)?;
         }
         let over = self
             .history
@@ -356,7 +351,7 @@ impl Desk {
         if over {
             self.active.remove(&id);
         }
-        Ok(records)
+        Ok(())
     }
 
     fn assignment(&self, id: AttemptId, plan: Plan, now: Timestamp) -> Assignment {

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quorate_core::digest::{AttemptId, CampaignId};
+use quorate_core::digest::{AttemptId, CampaignId, RecordId};
 use quorate_core::history::RuleError;
 use quorate_core::record::Correction;
 use quorate_core::text::{Origin, Timestamp};
@@ -276,12 +276,13 @@ impl Worker {
     /// Serves until nobody asks any more, or says why an append failed.
     fn run(&mut self, inbox: &mut mpsc::Receiver<Ask>, announce: &watch::Sender<Head>) -> Result<(), String> {
         while let Some(first) = inbox.blocking_recv() {
-            let (mut records, mut pending) = (Vec::new(), Vec::new());
-            self.serve(first, &mut records, &mut pending);
-            while pending.len() < BATCH {
+            let mut pending = Vec::new();
+            self.serve(first, &mut pending);
+            for _ in 1..BATCH {
                 let Ok(next) = inbox.try_recv() else { break };
-                self.serve(next, &mut records, &mut pending);
+                self.serve(next, &mut pending);
             }
+            let records = self.desk.take_unlogged();
             let nothing_due = records.is_empty() && (self.resting.is_some() || !self.is_behind());
             let outcome = if nothing_due {
                 Ok(())
@@ -326,51 +327,37 @@ impl Worker {
         None
     }
 
-    fn serve(&mut self, ask: Ask, records: &mut Vec<Envelope>, pending: &mut Vec<Pending>) {
+    fn serve(&mut self, ask: Ask, pending: &mut Vec<Pending>) {
         let Some(ask) = self.unless_resting(ask) else {
             return;
         };
         let now = (self.clock)();
         match ask {
             Ask::Submit { envelope, answer } => {
-                let made = self
-                    .desk
-                    .submit(&envelope, now)
-                    .map(|(own, made)| (own.id(), made));
-                hold(made, answer, records, pending, |id, history| {
-                    history.position(&id).unwrap_or(0)
-                });
+                let submitted = self.desk.submit(&envelope, now);
+                hold(submitted, answer, pending, position);
             }
             Ask::Work {
                 node,
                 request,
                 answer,
             } => {
-                let made = self
-                    .desk
-                    .work(node, &request, now)
-                    .map(|work| (work.attempt, work.records));
-                hold(made, answer, records, pending, |attempt, _| attempt);
+                let leased = self.desk.work(node, &request, now);
+                hold(leased, answer, pending, |attempt, _| attempt);
             }
             Ask::Publish { publication, answer } => {
-                hold(
-                    self.desk.publish(*publication),
-                    answer,
-                    records,
-                    pending,
-                    |id, _| id,
-                );
+                let published = self.desk.publish(*publication);
+                hold(published, answer, pending, |id, _| id);
             }
             Ask::Correct { correction, answer } => {
-                let made = self.desk.correct(correction).map(|own| (own.id(), vec![own]));
-                hold(made, answer, records, pending, |id, history| {
-                    history.position(&id).unwrap_or(0)
-                });
+                let corrected = self.desk.correct(correction);
+                hold(corrected, answer, pending, position);
             }
-            Ask::Tick => match self.desk.tick(now) {
-                Ok(made) => records.extend(made),
-                Err(error) => tracing::error!(%error, "what is due could not be recorded"),
-            },
+            Ask::Tick => {
+                if let Err(error) = self.desk.tick(now) {
+                    tracing::error!(%error, "what is due could not be recorded");
+                }
+            }
             // Readers see only what is durable: records of this batch are not in the log yet, and
             // the view is taken when they are.
             Ask::Page { from, answer } => {
@@ -408,11 +395,14 @@ fn serve_all(
     Ok(())
 }
 
-/// Takes up what the desk made; the answer waits for the batch.
+fn position(id: RecordId, history: &History) -> u64 {
+    history.position(&id).unwrap_or(0)
+}
+
+/// Refuses at once, or answers when the batch is durable.
 fn hold<A: Send + 'static, T: Send + 'static>(
-    made: Result<(A, Vec<Envelope>), DeskError>,
+    made: Result<A, DeskError>,
     answer: Answer<T>,
-    records: &mut Vec<Envelope>,
     pending: &mut Vec<Pending>,
     finish: impl FnOnce(A, &History) -> T + Send + 'static,
 ) {
@@ -420,10 +410,9 @@ fn hold<A: Send + 'static, T: Send + 'static>(
         Err(error) => {
             let _ = answer.send(Err(error.into()));
         }
-        Ok((own, made)) => {
-            records.extend(made);
+        Ok(made) => {
             pending.push(Box::new(move |outcome, history| {
-                let result = outcome.map(|()| finish(own, history));
+                let result = outcome.map(|()| finish(made, history));
                 let _ = answer.send(result.map_err(ScribeError::NotRecorded));
             }));
         }

@@ -1,5 +1,6 @@
 //! The desk's promises: one lease a node, late ones expired first, resubmission harmless.
 
+use proptest::prelude::*;
 use quorate_core::agreement::{Agreement, Level};
 use quorate_core::digest::{AgentId, ArtifactId, BundleId};
 use quorate_core::record::{
@@ -138,10 +139,17 @@ fn desk() -> Desk {
     desk
 }
 
+/// What the log of a new desk comes to, if everything that it made so far is in it.
+fn replayed(desk: &mut Desk) -> History {
+    let genesis = keys().genesis(origin(), START).unwrap();
+    let made = desk.take_unlogged();
+    let log = std::iter::once(&genesis).chain(&made).map(Envelope::bytes);
+    History::replay(log).unwrap().unwrap()
+}
+
 fn ask(desk: &mut Desk, n: u8, now: Timestamp) -> Option<AttemptId> {
     desk.work(node(n).node_id(), &WorkRequest { gpu: false }, now)
         .unwrap()
-        .attempt
 }
 
 fn outcome(value: f64) -> Outcome {
@@ -213,8 +221,13 @@ fn an_attempt_goes_from_lease_to_verdict_without_another_word_from_the_coordinat
     for (_, reveal) in &rescores {
         desk.submit(reveal, START).unwrap();
     }
-    let (_, records) = desk.submit(&reveal, START).unwrap();
-    let kinds: Vec<_> = records.iter().map(|e| Record::read(e).unwrap().kind()).collect();
+    desk.take_unlogged();
+    desk.submit(&reveal, START).unwrap();
+    let kinds: Vec<_> = desk
+        .take_unlogged()
+        .iter()
+        .map(|e| Record::read(e).unwrap().kind())
+        .collect();
     assert_eq!(kinds, ["reveal", "verdict"]);
     let verdict = desk.history().attempts()[&attempt].verdict().unwrap();
     assert_eq!(verdict.decision.name(), "accepted");
@@ -281,8 +294,9 @@ fn records_dated_in_the_future_are_refused() {
 fn what_is_in_the_log_may_be_submitted_again() {
     let mut desk = desk();
     let size = desk.history().size();
-    let (_, records) = desk.submit(&enrollment(1, START), START).unwrap();
-    assert!(records.is_empty());
+    desk.take_unlogged();
+    desk.submit(&enrollment(1, START), START).unwrap();
+    assert!(desk.take_unlogged().is_empty());
     assert_eq!(desk.history().size(), size);
 }
 
@@ -301,24 +315,82 @@ fn strangers_get_no_work_and_write_no_coordinator_records() {
 
 #[test]
 fn a_desk_rebuilt_from_its_log_goes_on() {
-    let genesis = keys().genesis(origin(), START).unwrap();
-    let mut log = vec![genesis.clone()];
-    let mut desk = Desk::new(History::begin(&genesis).unwrap(), keys()).unwrap();
-    for n in 1..=3 {
-        log.extend(desk.submit(&enrollment(n, START), START).unwrap().1);
-    }
-    log.extend(desk.publish(publication(START)).unwrap().1);
-    let work = desk
-        .work(node(1).node_id(), &WorkRequest { gpu: false }, START)
-        .unwrap();
-    log.extend(work.records);
-
-    let history = History::replay(log.iter().map(Envelope::bytes)).unwrap().unwrap();
+    let mut desk = desk();
+    let held = ask(&mut desk, 1, START);
+    let history = replayed(&mut desk);
     let mut rebuilt = Desk::new(history, keys()).unwrap();
-    assert_eq!(ask(&mut rebuilt, 1, START), work.attempt);
+    assert_eq!(ask(&mut rebuilt, 1, START), held);
     let other = Keys::new(Keypair::from_secret([9; 32]));
     assert!(matches!(
         Desk::new(rebuilt.history().clone(), other),
         Err(DeskError::ForeignLog { .. })
     ));
+}
+
+#[test]
+fn what_became_due_is_logged_although_the_record_that_came_too_late_is_refused() {
+    let mut desk = desk();
+    let attempt = ask(&mut desk, 1, START).unwrap();
+    desk.submit(&claim(1, attempt, 0.5, START).0, START).unwrap();
+    let late = START.after(Duration::from_secs(21));
+    let refused = desk.submit(&rescore(2, attempt, 0.5, START).0, late);
+    assert!(matches!(refused, Err(DeskError::Rule(_))));
+    assert!(
+        desk.history().nodes()[&node(2).node_id()].dormant,
+        "it was passed over"
+    );
+    assert_eq!(&replayed(&mut desk), &desk.history);
+}
+
+/// What nodes may do, sensible or not, at moments of their choice.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Enroll,
+    Ask,
+    SealClaim,
+    OpenClaim,
+    SealRescore,
+    OpenRescore,
+    Tick,
+}
+
+fn make(desk: &mut Desk, n: u8, play: Move, now: Timestamp) {
+    let attempts = desk.history().attempts();
+    let attempt = attempts
+        .keys()
+        .nth(usize::from(n) % attempts.len().max(1))
+        .copied();
+    let attempt = attempt.unwrap_or(AttemptId(Digest::of(b"none")));
+    let submitted = match play {
+        Move::Enroll => enrollment(n, now),
+        Move::SealClaim => claim(n, attempt, 0.5, START).0,
+        Move::OpenClaim => claim(n, attempt, 0.5, START).1,
+        Move::SealRescore => rescore(n, attempt, 0.5, START).0,
+        Move::OpenRescore => rescore(n, attempt, 0.5, START).1,
+        Move::Ask => {
+            let _ = desk.work(node(n).node_id(), &WorkRequest { gpu: false }, now);
+            return;
+        }
+        Move::Tick => return desk.tick(now).unwrap(),
+    };
+    let _ = desk.submit(&submitted, now);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_log_comes_to_what_the_desk_believes(
+        moves in prop::collection::vec((1..=4_u8, 0..7_usize, 0..9_u64), 1..80)
+    ) {
+        use Move::{Ask, Enroll, OpenClaim, OpenRescore, SealClaim, SealRescore, Tick};
+        let mut desk = desk();
+        let mut now = START;
+        for (n, play, pause) in moves {
+            let play = [Enroll, Ask, SealClaim, OpenClaim, SealRescore, OpenRescore, Tick][play];
+            now = now.after(Duration::from_secs(pause));
+            make(&mut desk, n, play, now);
+        }
+        prop_assert_eq!(&replayed(&mut desk), &desk.history);
+    }
 }
