@@ -13,7 +13,7 @@ use quorate_core::digest::{AttemptId, CampaignId, RecordId};
 use quorate_core::envelope::EnvelopeError;
 use quorate_core::history::{Attempt, Phase, Plan, Proceedings, RuleError, Slot, Step};
 use quorate_core::record::{
-    Assignment, BundleRecord, Campaign, Coordinator, Correction, EnrollmentPolicy, Forfeit, ForfeitReason,
+    Admission, Assignment, BundleRecord, Campaign, Coordinator, Correction, EnrollmentPolicy, Forfeit, ForfeitReason,
     Lease, Qualification, RecordError, Reveal, Verdict,
 };
 use quorate_core::task::DeviceKind;
@@ -115,15 +115,39 @@ impl Keys {
     ///
     /// # Errors
     /// Where it cannot be signed.
-    pub fn genesis(&self, origin: Origin, at: Timestamp) -> Result<Envelope, RecordError> {
+    pub fn genesis(&self, charter: impl Into<Charter>, at: Timestamp) -> Result<Envelope, RecordError> {
+        let charter = charter.into();
         let record = Coordinator {
-            origin,
+            origin: charter.origin,
             key: self.signing.public(),
             vrf_key: self.vrf.public(),
-            enrollment: EnrollmentPolicy::Open,
+            enrollment: charter.enrollment,
+            witness_quorum: charter.witness_quorum,
             at,
         };
         Record::Coordinator(record).sign(&[&self.signing])
+    }
+}
+
+/// What a coordinator decides once, when it begins its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charter {
+    /// The log's name.
+    pub origin: Origin,
+    /// Who may enroll.
+    pub enrollment: EnrollmentPolicy,
+    /// How many operators must cosign a checkpoint; 0 where none need to.
+    pub witness_quorum: u8,
+}
+
+impl From<Origin> for Charter {
+    /// A log that anybody may join and that asks for no witnesses.
+    fn from(origin: Origin) -> Self {
+        Self {
+            origin,
+            enrollment: EnrollmentPolicy::Open,
+            witness_quorum: 0,
+        }
     }
 }
 
@@ -310,6 +334,14 @@ impl Desk {
         self.write(Record::Correction(correction))
     }
 
+    /// Lets an operator, or whoever holds an invitation, enroll.
+    ///
+    /// # Errors
+    /// Where the log's policy has no such admissions, or the key was admitted before.
+    pub fn let_in(&mut self, admission: Admission) -> Result<RecordId, DeskError> {
+        self.write(Record::Admission(admission))
+    }
+
     /// Signs a record of the coordinator's own and applies it.
     fn write(&mut self, record: Record) -> Result<RecordId, DeskError> {
         let envelope = record.sign(&[&self.keys.signing])?;
@@ -361,6 +393,7 @@ impl Desk {
             attempt: id,
             round: plan.round,
             draw: self.keys.vrf.prove(&input),
+            quorum: plan.quorum,
             passed_over: plan.passed_over,
             verifiers: plan.verifiers,
             seal_by: plan.seal_by,

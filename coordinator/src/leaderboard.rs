@@ -5,7 +5,9 @@
 //! does not count in score@k is shown beside it. [`render`] gives the pages, the JSON and the text
 //! table by path; a server and [`export`] show the same bytes. Nothing here needs a script.
 
+mod alone;
 mod attempt;
+mod bias;
 mod export;
 mod format;
 mod node;
@@ -25,12 +27,14 @@ use quorate_core::text::Origin;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+pub use self::alone::row_text;
 pub use self::attempt::{Answer, AttemptView, RescoreView, Status};
+pub use self::bias::Bias;
 pub use self::export::{ExportError, export};
 pub use self::node::{Caught, Fault, Faults, NodeView};
 pub use self::overall::Overall;
 pub use self::page::render;
-pub use self::row::{Counts, Point, Row, RowKey};
+pub use self::row::{Counts, Point, Row, RowKey, Withdrawal};
 pub use self::text::text;
 pub use self::trail::Step;
 

@@ -4,6 +4,7 @@
 //! [`desk`] decides and does no I/O; everything round it only carries its records to the log and
 //! its answers to the network.
 
+pub mod cosigning;
 pub mod desk;
 pub mod exchange;
 pub mod leaderboard;

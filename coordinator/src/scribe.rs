@@ -11,16 +11,17 @@ use std::time::{Duration, Instant};
 
 use quorate_core::digest::{AttemptId, CampaignId, RecordId};
 use quorate_core::history::RuleError;
-use quorate_core::record::Correction;
-use quorate_core::text::{Origin, Timestamp};
-use quorate_core::wire::{MAX_PAGE_BYTES, Page, WorkRequest};
+use quorate_core::record::{Admission, Correction};
+use quorate_core::text::Timestamp;
+use quorate_core::wire::{MAX_PAGE_BYTES, Page, Prefix, WorkRequest};
 use quorate_core::{Envelope, History, NodeId};
 use quorate_ledger::{Log, LogError, SignedCheckpoint, SledStore};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::desk::{Desk, DeskError, Keys, Publication};
-use crate::page::page;
+use crate::cosigning::{CosignError, Cosigning, Vote};
+use crate::desk::{Charter, Desk, DeskError, Keys, Publication};
+use crate::page::{page, prefix};
 use crate::service::with_causes;
 
 /// Requests that may wait. A node asks about once a second, so this is a burst of many nodes; more
@@ -44,6 +45,9 @@ pub enum ScribeError {
     /// The log could not be written or read.
     #[error("the ledger cannot be used")]
     Log(#[from] LogError),
+    /// A cosignature does not count.
+    #[error(transparent)]
+    Cosign(#[from] CosignError),
     /// The log's content breaks the rules.
     #[error("entry {index} of the ledger breaks the rules: restore the ledger from a follower")]
     Broken {
@@ -80,9 +84,23 @@ enum Ask {
         correction: Correction,
         answer: Answer<u64>,
     },
+    Admit {
+        admission: Admission,
+        answer: Answer<u64>,
+    },
     Page {
         from: u64,
         answer: Answer<Page>,
+    },
+    Prefix {
+        size: u64,
+        answer: Answer<Prefix>,
+    },
+    Cosign {
+        node: NodeId,
+        size: u64,
+        line: Vec<u8>,
+        answer: Answer<()>,
     },
     View {
         answer: Answer<Arc<History>>,
@@ -124,15 +142,16 @@ impl Scribe {
     pub fn start(
         open: OpenLog,
         keys: Keys,
-        origin: Origin,
+        charter: impl Into<Charter>,
         clock: Clock,
     ) -> Result<(Self, Ended), ScribeError> {
-        let worker = Worker::take_up(open()?, &keys, &origin, &clock)?;
+        let charter = charter.into();
+        let worker = Worker::take_up(open()?, &keys, &charter, &clock)?;
         let (asks, mut inbox) = mpsc::channel(QUEUE);
         let (announce, head) = watch::channel(worker.head());
         let (end, ended) = oneshot::channel();
         let work = move || {
-            let take_up = || Worker::take_up(open()?, &keys, &origin, &clock);
+            let take_up = || Worker::take_up(open()?, &keys, &charter, &clock);
             let _ = end.send(serve_all(worker, &mut inbox, &announce, take_up));
         };
         std::thread::Builder::new()
@@ -180,12 +199,42 @@ impl Scribe {
         self.ask(|answer| Ask::Correct { correction, answer }).await
     }
 
+    /// Lets an operator, or whoever holds an invitation, enroll; the admission's index in the log.
+    ///
+    /// # Errors
+    /// Where the rules forbid it.
+    pub async fn admit(&self, admission: Admission) -> Result<u64, ScribeError> {
+        self.ask(|answer| Ask::Admit { admission, answer }).await
+    }
+
     /// A page of the log.
     ///
     /// # Errors
     /// Where the log cannot be read.
     pub async fn page(&self, from: u64) -> Result<Page, ScribeError> {
         self.ask(|answer| Ask::Page { from, answer }).await
+    }
+
+    /// What the log was when it had `size` entries.
+    ///
+    /// # Errors
+    /// Where the log never had that size, or cannot be read.
+    pub async fn prefix(&self, size: u64) -> Result<Prefix, ScribeError> {
+        self.ask(|answer| Ask::Prefix { size, answer }).await
+    }
+
+    /// Counts the cosignature of the candidate of `size` entries that `node` sent.
+    ///
+    /// # Errors
+    /// Where it does not count, with the reason.
+    pub async fn cosign(&self, node: NodeId, size: u64, line: Vec<u8>) -> Result<(), ScribeError> {
+        self.ask(|answer| Ask::Cosign {
+            node,
+            size,
+            line,
+            answer,
+        })
+        .await
     }
 
     /// What the log comes to.
@@ -226,6 +275,7 @@ type Pending = Box<dyn FnOnce(Result<(), String>, &History) + Send>;
 struct Worker {
     log: Log<SledStore>,
     desk: Desk,
+    cosigning: Cosigning,
     keys: Keys,
     clock: Clock,
     /// Until when nothing is written, and why.
@@ -236,17 +286,18 @@ impl Worker {
     fn take_up(
         mut log: Log<SledStore>,
         keys: &Keys,
-        origin: &Origin,
+        charter: &Charter,
         clock: &Clock,
     ) -> Result<Self, ScribeError> {
         if log.size() == 0 {
-            let genesis = keys.genesis(origin.clone(), clock()).map_err(DeskError::from)?;
+            let genesis = keys.genesis(charter.clone(), clock()).map_err(DeskError::from)?;
             append(&mut log, keys, &[genesis])?;
         }
         let desk = Desk::new(replay(&log)?, keys.clone())?;
         let mut worker = Self {
             log,
             desk,
+            cosigning: Cosigning::default(),
             keys: keys.clone(),
             clock: Arc::clone(clock),
             resting: None,
@@ -300,6 +351,7 @@ impl Worker {
                 answer(outcome.clone(), self.desk.history());
             }
             outcome?;
+            self.propose();
             let head = self.head();
             announce.send_if_modified(|last| std::mem::replace(last, head.clone()) != head);
         }
@@ -321,8 +373,10 @@ impl Worker {
             Ask::Work { answer, .. } => drop(answer.send(Err(refusal))),
             Ask::Publish { answer, .. } => drop(answer.send(Err(refusal))),
             Ask::Correct { answer, .. } => drop(answer.send(Err(refusal))),
+            Ask::Admit { answer, .. } => drop(answer.send(Err(refusal))),
+            Ask::Cosign { answer, .. } => drop(answer.send(Err(refusal))),
             Ask::Tick => {}
-            Ask::Page { .. } | Ask::View { .. } => return Some(ask),
+            Ask::Page { .. } | Ask::Prefix { .. } | Ask::View { .. } => return Some(ask),
         }
         None
     }
@@ -353,6 +407,10 @@ impl Worker {
                 let corrected = self.desk.correct(correction);
                 hold(corrected, answer, pending, position);
             }
+            Ask::Admit { admission, answer } => {
+                let admitted = self.desk.let_in(admission);
+                hold(admitted, answer, pending, position);
+            }
             Ask::Tick => {
                 if let Err(error) = self.desk.tick(now) {
                     tracing::error!(%error, "what is due could not be recorded");
@@ -361,13 +419,49 @@ impl Worker {
             // Readers see only what is durable: records of this batch are not in the log yet, and
             // the view is taken when they are.
             Ask::Page { from, answer } => {
-                let _ = answer.send(page(&self.log, from).map_err(ScribeError::from));
+                let page = page(&self.log, from, self.cosigning.candidate());
+                let _ = answer.send(page.map_err(ScribeError::from));
+            }
+            Ask::Prefix { size, answer } => {
+                let _ = answer.send(prefix(&self.log, size).map_err(ScribeError::from));
+            }
+            Ask::Cosign {
+                node,
+                size,
+                line,
+                answer,
+            } => {
+                let vote = Vote {
+                    node,
+                    size,
+                    line: &line,
+                };
+                let _ = answer.send(self.count(vote, now));
             }
             Ask::View { answer } => pending.push(Box::new(move |outcome, history| {
                 let view = outcome.map(|()| Arc::new(history.clone()));
                 let _ = answer.send(view.map_err(ScribeError::NotRecorded));
             })),
         }
+    }
+
+    /// Makes the head the next checkpoint to cosign, where its turn has come.
+    fn propose(&mut self) {
+        let cosigned = self.log.cosigned().map_or(0, SignedCheckpoint::size);
+        if let Some(head) = self.log.checkpoint() {
+            self.cosigning
+                .propose(head, cosigned, self.desk.history(), (self.clock)());
+        }
+    }
+
+    /// Counts a cosignature; what has its quorum is kept before the sender is told.
+    fn count(&mut self, vote: Vote<'_>, now: Timestamp) -> Result<(), ScribeError> {
+        let cosigned = self.log.cosigned();
+        let reached = self.cosigning.count(vote, cosigned, self.desk.history(), now)?;
+        if let Some(cosigned) = reached {
+            self.log.set_cosigned(cosigned)?;
+        }
+        Ok(())
     }
 
     fn head(&self) -> Head {

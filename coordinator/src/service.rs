@@ -108,6 +108,11 @@ async fn serve(scribe: &Scribe, from: NodeId, request: Request) -> Result<Respon
             Some(attempt) => Response::Leased { attempt },
             None => Response::Idle,
         },
+        Request::Cosign { size, line } => {
+            scribe.cosign(from, size, line).await?;
+            Response::Cosigned
+        }
+        Request::Prefix { size } => Response::Prefix(scribe.prefix(size).await?),
         _ => Response::Refused {
             reason: "this version does not know that request".to_owned(),
         },

@@ -64,7 +64,8 @@ class Log:
 
     def __init__(self):
         self.nodes, self.bundles, self.campaigns, self.attempts = {}, {}, {}, {}
-        self.vrf_key = None
+        self.vrf_key = self.key = self.policy = None
+        self.operators, self.invitations = set(), set()
 
     def take(self, index, vector):
         kind, data, signers = check_envelope(vector, f"record {index}")
@@ -77,15 +78,36 @@ class Log:
 
     def coordinator(self, record, data, signers, index, vector):
         same(index, 0, "the coordinator's record")
-        self.vrf_key = bytes.fromhex(record["vrf_key"])
+        self.vrf_key, self.key = bytes.fromhex(record["vrf_key"]), bytes.fromhex(record["key"])
+        self.policy = record["enrollment"]
+
+    def admission(self, record, data, signers, index, vector):
+        same(signers, [self.key], "signer of an admission")
+        ((admitted, key),) = record["admits"].items()
+        same(admitted, {"invite": "invitation", "allowlist": "operator"}[self.policy], "whom a log admits")
+        known = self.invitations if admitted == "invitation" else self.operators
+        same(key in known, False, "a key that is admitted twice")
+        known.add(key)
 
     def enrollment(self, record, data, signers, index, vector):
-        expected = {peer_id_key(record["node"]), bytes.fromhex(record["operator"])}
-        same(set(signers), expected, "signers of an enrollment")
+        operator, both = record["operator"], {peer_id_key(record["node"]), bytes.fromhex(record["operator"])}
+        more = [key.hex() for key in signers if key not in both]
+        same(both <= set(signers), True, "signers of an enrollment")
+        if self.policy == "invite" and operator not in self.operators:
+            same(len(more), 1, "invitations that sign an enrollment")
+            self.invitations.remove(more[0])
+            self.operators.add(operator)
+        else:
+            same(more, [], "further signers of an enrollment")
+            same(self.policy == "open" or operator in self.operators, True, "an operator that may enroll")
         self.nodes.setdefault(record["node"], (record["operator"], index))
 
     def bundle(self, record, data, signers, index, vector):
         self.bundles[record["bundle"]] = record["spec"]
+
+    def qualification(self, record, data, signers, index, vector):
+        same(signers, [self.key], "signer of a qualification")
+        same(rules.qualifies(record["runs"], self.bundles[record["bundle"]]["agreement"]), True, "a qualification")
 
     def campaign(self, record, data, signers, index, vector):
         self.campaigns[vector["record_id"]] = record["verification"]

@@ -239,6 +239,28 @@ def judge(rule, policy, outcomes, available, claim):
     return result
 
 
+# Qualification
+
+
+def qualifies(runs, rule):
+    """Whether runs of a task's own solutions and cheats show a scorer that may be trusted."""
+    exact = rule["rule"] == "exact"
+    margin = 0.05 if exact else rule["margin"]
+    scorings = {role: [] for role in ("null", "start", "reference", "exploit")}
+    for run in runs:
+        scorings[run["role"]] += run["scorings"]
+        earned = [s["normalized"] for s in run["scorings"] if s["status"] == "valid"]
+        near = {"start": 0.0, "reference": 1.0}.get(run["role"])
+        if near is not None:
+            if len(earned) < len(run["scorings"]) or any(abs(score - near) > margin for score in earned):
+                return False
+        if run["role"] == "reference" and earned and max(earned) - min(earned) > (0 if exact else margin):
+            return False
+        if run["role"] == "null" and earned or run["role"] == "exploit" and any(score > margin for score in earned):
+            return False
+    return all(len(scorings[role]) >= least for role, least in (("null", 1), ("start", 1), ("reference", 10), ("exploit", 1)))
+
+
 # score@k
 
 

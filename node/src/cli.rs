@@ -13,6 +13,7 @@ mod node;
 mod peer;
 mod reproduce;
 mod task;
+mod verify;
 pub(crate) mod workbench;
 
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ const AFTER_HELP: &str = "\
 Lend a machine:    quorate init && quorate node run --coordinator /dns/HOST/tcp/4001/p2p/ID
 Run a campaign:    quorate init && quorate coordinator run, then quorate campaign publish FILE
 Check a log:       quorate ledger sync --coordinator ADDRESS && quorate ledger audit
-Check one row:     quorate reproduce ATTEMPT
+Check one row:     quorate verify row.proof, quorate reproduce ATTEMPT
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a check found something wrong,
 4 the coordinator cannot be reached.";
@@ -68,6 +69,13 @@ impl Global {
             None => default_root()?,
         };
         Ok(Home::open(root)?)
+    }
+
+    /// The home that the flags name, if it follows any log. Nothing is made: its reader may not be able to.
+    pub(crate) fn existing_home(&self) -> anyhow::Result<Option<Home>> {
+        let root = self.home.clone().or_else(|| default_root().ok());
+        let root = root.filter(|root| root.join("ledgers").is_dir());
+        Ok(root.map(Home::open).transpose()?)
     }
 }
 
@@ -99,6 +107,8 @@ enum Command {
     /// Add, fetch, verify and list artifacts
     #[command(subcommand)]
     Artifact(artifact::Artifact),
+    /// Check a proof file offline: of a row, of a log's entry, or of a fork
+    Verify(verify::Verify),
     /// Score an attempt's artifact on this machine and compare
     Reproduce(reproduce::Reproduce),
     /// Show the leaderboard that a ledger comes to
@@ -134,6 +144,8 @@ pub(crate) enum Failure {
     Check,
     /// The coordinator cannot be reached.
     Unreachable,
+    /// The command line is not enough for this case.
+    Usage,
 }
 
 impl std::fmt::Display for Failure {
@@ -141,6 +153,7 @@ impl std::fmt::Display for Failure {
         f.write_str(match self {
             Self::Check => "the check failed",
             Self::Unreachable => "the coordinator cannot be reached",
+            Self::Usage => "the command line lacks something",
         })
     }
 }
@@ -173,6 +186,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Task(command) => command.run(&global).await,
         Command::Ledger(command) => command.run(&global).await,
         Command::Artifact(command) => command.run(&global).await,
+        Command::Verify(command) => command.run(&global),
         Command::Reproduce(command) => command.run(&global).await,
         Command::Leaderboard(command) => command.run(&global),
     }
@@ -188,6 +202,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<Failure>() {
         Some(Failure::Check) => ExitCode::from(3),
         Some(Failure::Unreachable) => ExitCode::from(4),
+        Some(Failure::Usage) => ExitCode::from(2),
         None => ExitCode::FAILURE,
     }
 }

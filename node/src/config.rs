@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use quorate_core::record::EnrollmentPolicy;
 use quorate_core::text::Name;
 use serde::Deserialize;
 use thiserror::Error;
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) coordinators: Vec<String>,
     /// `auto`, `docker` or `embedded`.
     pub(crate) backend: Option<String>,
+    /// Who may enroll in the log that a coordinator begins in this home.
+    pub(crate) enrollment: Option<EnrollmentPolicy>,
     /// Disk for artifacts, in GiB.
     pub(crate) quota_gib: Option<u64>,
     /// Where the embedded backend keeps images. Nodes of one machine may share the folder.

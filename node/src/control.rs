@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 
 use quorate_core::digest::{CampaignId, RecordId};
+use quorate_core::record::Admitted;
 use quorate_core::text::Note;
 
 /// A campaign file and a line round it.
@@ -40,6 +41,11 @@ pub(crate) enum Ask {
         /// Why.
         reason: Note,
     },
+    /// Let somebody enroll.
+    Admit {
+        /// Whom.
+        admits: Admitted,
+    },
 }
 
 /// What the process answers.
@@ -51,8 +57,8 @@ pub(crate) enum Answer {
         /// Its id.
         campaign: CampaignId,
     },
-    /// The correction stands in the log.
-    Corrected {
+    /// The record stands in the log.
+    Recorded {
         /// At this index.
         index: u64,
     },
@@ -185,13 +191,13 @@ mod tests {
         let server = tokio::spawn(async move {
             serve_one(&listener, |ask| async move {
                 assert_eq!(ask, expected);
-                Answer::Corrected { index: 7 }
+                Answer::Recorded { index: 7 }
             })
             .await
         });
         assert_eq!(
             ask(&socket, &request).await.unwrap(),
-            Answer::Corrected { index: 7 }
+            Answer::Recorded { index: 7 }
         );
         server.await.unwrap().unwrap();
     }

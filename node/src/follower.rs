@@ -3,6 +3,9 @@
 //! The copy is this node's own. Nothing enters it that the pinned key did not sign into a
 //! consistent checkpoint and that the rules of [`History`] do not allow.
 
+mod cosigning;
+
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use quorate_coordinator::page::page;
@@ -11,7 +14,7 @@ use quorate_core::text::Origin;
 use quorate_core::wire::{Page, Request, Response, WireError};
 use quorate_core::{Envelope, History, NodeId, Record};
 use quorate_ledger::tree::TreeHash;
-use quorate_ledger::{Log, LogError, Offered, Replica, ReplicaError, SledStore};
+use quorate_ledger::{Log, LogError, Offered, Replica, ReplicaError, SledStore, WitnessError};
 use quorate_network::{Handle, RequestError};
 use thiserror::Error;
 use tokio::task::JoinError;
@@ -67,6 +70,31 @@ pub(crate) enum FollowError {
         /// What is wrong with it.
         source: RuleError,
     },
+    /// The log showed two faces.
+    #[error(
+        "the log of coordinator {coordinator} forked: its key signed two logs that contradict each other, and this node \
+         follows it no more. {} is the proof: show it to others, who check it with `quorate verify` and the log's key. \
+         To follow the log all the same, move that file away", path.display()
+    )]
+    Forked {
+        /// Whose log it is.
+        coordinator: NodeId,
+        /// Where the proof lies.
+        path: PathBuf,
+    },
+    /// This node did not cosign.
+    #[error("this node did not cosign the checkpoint that it was asked to")]
+    Witness(#[from] WitnessError),
+    /// A cosignature was refused.
+    #[error("coordinator {coordinator} does not count this node's cosignature of {size} entries: {said}")]
+    NotCounted {
+        /// Who asked for it.
+        coordinator: NodeId,
+        /// The size that was cosigned.
+        size: u64,
+        /// Its words.
+        said: String,
+    },
     /// A blocking task died.
     #[error("a task of the follower died")]
     Task(#[from] JoinError),
@@ -82,6 +110,7 @@ impl FollowError {
 struct Copy {
     replica: Replica<SledStore>,
     history: Option<History>,
+    asked: cosigning::Asked,
 }
 
 /// Bytes of entries taken from the copy at a time when it is read as a whole.
@@ -121,11 +150,14 @@ impl Follower {
 
     /// The copy that the home holds, if any.
     async fn reopen(&self) -> Result<Option<Copy>, FollowError> {
+        if self.check_unforked().is_err() {
+            return Ok(None);
+        }
         let Some(ledger) = LedgerHome::find(&self.home, self.coordinator.key())? else {
             return Ok(None);
         };
         let copy = tokio::task::spawn_blocking(move || open_copy(&ledger)).await??;
-        self.publish(&copy);
+        self.publish(Some(&copy));
         Ok(Some(copy))
     }
 
@@ -141,6 +173,7 @@ impl Follower {
 
     /// Fetches and checks what is new. Returns the copy's size.
     pub(crate) async fn sync(&self) -> Result<u64, FollowError> {
+        self.check_unforked()?;
         let mut held = self.copy.lock().await;
         if held.is_none() {
             *held = self.reopen().await?;
@@ -156,19 +189,24 @@ impl Follower {
             };
             let (copy, outcome) = tokio::task::spawn_blocking(move || {
                 let outcome = take_page(&mut copy, &page);
+                if outcome.is_ok() {
+                    copy.note(&page);
+                }
                 (copy, outcome)
             })
             .await?;
             let grown = copy.replica.log().size() > from;
             if grown {
-                self.publish(&copy);
+                self.publish(Some(&copy));
             }
             let size = copy.replica.log().size();
             // What a failed write left on disk is known only when the copy is opened again.
             if !matches!(outcome, Err(ReplicaError::Log(_))) {
                 *held = Some(copy);
             }
-            outcome?;
+            if let Err(error) = outcome {
+                return Err(self.settle(&mut held, error).await);
+            }
             if !grown {
                 return Ok(size);
             }
@@ -178,7 +216,7 @@ impl Follower {
     /// A page of the copy, for somebody who follows the log through this node.
     pub(crate) async fn serve(&self, from: u64) -> Option<Page> {
         let held = self.copy.lock().await;
-        page(held.as_ref()?.replica.log(), from).ok()
+        page(held.as_ref()?.replica.log(), from, None).ok()
     }
 
     async fn page(&self, from: u64) -> Result<Page, FollowError> {
@@ -199,8 +237,8 @@ impl Follower {
         tokio::task::spawn_blocking(move || open_copy(&LedgerHome::ensure(&home, key, &origin)?)).await?
     }
 
-    fn publish(&self, copy: &Copy) {
-        let view = copy.history.clone().map(Arc::new);
+    fn publish(&self, copy: Option<&Copy>) {
+        let view = copy.and_then(|copy| copy.history.clone()).map(Arc::new);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 }
@@ -228,7 +266,8 @@ pub(crate) fn describe(response: &Response) -> String {
         Response::Refused { reason } => reason.chars().filter(|c| !c.is_control()).take(500).collect(),
         Response::Page(_) => "a page".to_owned(),
         Response::Leased { .. } => "a lease".to_owned(),
-        Response::Appended { .. } => "a receipt".to_owned(),
+        Response::Appended { .. } | Response::Cosigned => "a receipt".to_owned(),
+        Response::Prefix(_) => "what the log was".to_owned(),
         _ => "nothing to do".to_owned(),
     }
 }
@@ -256,6 +295,7 @@ fn open_copy(ledger: &LedgerHome) -> Result<Copy, FollowError> {
     Ok(Copy {
         replica: Replica::new(log),
         history,
+        asked: cosigning::Asked::default(),
     })
 }
 

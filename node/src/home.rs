@@ -128,6 +128,11 @@ impl Home {
         self.root.join("journal")
     }
 
+    /// What a node cosigned as a witness.
+    pub(crate) fn witness(&self) -> PathBuf {
+        self.root.join("witness")
+    }
+
     /// Short-lived files.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.root.join("scratch")

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use quorate_core::digest::AttemptId;
+use quorate_core::duties::Part;
 use quorate_ledger::{Batch, SledStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -21,16 +22,6 @@ pub(crate) enum JournalError {
     /// An entry is not what this version writes.
     #[error("the node's journal holds an entry that this version cannot read")]
     Entry(#[from] serde_json::Error),
-}
-
-/// In which part this node has a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Part {
-    /// It made the attempt.
-    Executor,
-    /// It re-scored the artifact.
-    Verifier,
 }
 
 /// A result: the seal, and the reveal that will open it, both signed.

@@ -1,6 +1,7 @@
 //! Making the records that a node signs: seals with their reveals, forfeits, enrollments.
 
 use quorate_core::digest::{ArtifactId, AttemptId};
+use quorate_core::duties::Part;
 use quorate_core::record::{
     Claim, Commitment, Enrollment, Forfeit, ForfeitReason, Host, RecordError, RescorePredicate, Reveal,
     SealedClaim, SealedRescore, Statement, Usage,
@@ -9,7 +10,7 @@ use quorate_core::score::{Outcome, Samples, Scale, Score};
 use quorate_core::text::{Name, Origin, Salt, Timestamp};
 use quorate_core::{Envelope, Keypair, Record};
 
-use crate::journal::{Part, Sealed};
+use crate::journal::Sealed;
 
 /// Who signs, and on which machine.
 #[derive(Debug, Clone)]
@@ -25,8 +26,13 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// The enrollment of this node into the log of `origin`.
-    pub(crate) fn enroll(&self, origin: Origin, at: Timestamp) -> Result<Envelope, RecordError> {
+    /// The enrollment of this node into the log of `origin`, with what lets a new operator in.
+    pub(crate) fn enroll(
+        &self,
+        origin: Origin,
+        invitation: Option<&Keypair>,
+        at: Timestamp,
+    ) -> Result<Envelope, RecordError> {
         let record = Enrollment {
             origin,
             node: self.node.node_id(),
@@ -35,7 +41,9 @@ impl Signer {
             host: self.host.clone(),
             at,
         };
-        Record::Enrollment(record).sign(&[&self.operator, &self.node])
+        let mut keys = vec![&self.operator, &self.node];
+        keys.extend(invitation);
+        Record::Enrollment(record).sign(&keys)
     }
 
     /// The sealed claim of an attempt.

@@ -25,10 +25,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::follower::{FollowError, Follower, ask, describe};
+use crate::invitation::{InvitationError, Invitations};
 use crate::journal::{Journal, JournalError};
 use crate::runner::{RunError, Runner};
 use crate::sealing::Signer;
 use crate::slots::{SlotError, Slots};
+use crate::witnessing::Witnessing;
 
 /// How often a node looks round when nobody announced anything. Announcements may be lost.
 const LOOK_ROUND: Duration = Duration::from_secs(2);
@@ -71,6 +73,9 @@ pub(crate) enum WorkError {
     /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The invitation could not be used.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// A record could not be signed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -100,8 +105,12 @@ pub(crate) struct Volunteer {
     pub(crate) slots: Slots,
     /// What it must remember.
     pub(crate) journal: Arc<Mutex<Journal>>,
+    /// What lets it into logs that admit by invitation.
+    pub(crate) invitations: Invitations,
     /// The logs it follows.
     pub(crate) followers: Vec<Follower>,
+    /// What it is as a witness of them.
+    pub(crate) witness: Witnessing,
     /// How it misbehaves, if it does.
     pub(crate) misconduct: Misconduct,
     /// Attempts that run now.

@@ -144,6 +144,7 @@ struct WireVerification {
     max_rescores: u8,
     seal_seconds: u32,
     reveal_seconds: u32,
+    audit_percent: Option<u8>,
 }
 
 impl Default for WireVerification {
@@ -154,6 +155,7 @@ impl Default for WireVerification {
             max_rescores: 6,
             seal_seconds: 120,
             reveal_seconds: 60,
+            audit_percent: None,
         }
     }
 }
@@ -191,6 +193,7 @@ impl CampaignFile {
             max_rescores: v.max_rescores,
             seal_seconds: v.seal_seconds,
             reveal_seconds: v.reveal_seconds,
+            audit_percent: v.audit_percent,
         };
         if let Some((field, rule)) = broken_rule(&wire, max_leases, &verification) {
             return Err(CampaignError::Field {

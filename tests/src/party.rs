@@ -47,6 +47,13 @@ impl Party {
         self
     }
 
+    /// Adds words to its command line.
+    #[must_use]
+    pub fn with_arguments(mut self, words: &[&str]) -> Self {
+        self.arguments.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name

@@ -47,6 +47,25 @@ impl World {
         Self::begin(ANY, Some).unwrap()
     }
 
+    /// As [`World::new`], with a log that so many operators must cosign.
+    pub fn asking_witnesses(quorum: u8) -> Self {
+        let quorum = quorum.to_string();
+        Self::begin(ANY, |coordinator| {
+            Some(coordinator.with_arguments(&["--witness-quorum", &quorum]))
+        })
+        .unwrap()
+    }
+
+    /// As [`World::new`], with a log that lets in whom `policy` says.
+    pub fn admitting(policy: &str) -> Self {
+        let world = Self::begin(ANY, |coordinator| {
+            let output = run(coordinator.home(), &["init", "--enrollment", policy]);
+            assert!(output.status.success(), "{}", said(&output));
+            Some(coordinator)
+        });
+        world.unwrap()
+    }
+
     /// As [`World::new`], with the coordinator's home on a disk of so many MiB. `None`, with a printed
     /// line, where no disk can be mounted.
     pub fn on_small_disk(mib: u32) -> Option<Self> {

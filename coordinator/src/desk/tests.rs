@@ -93,6 +93,7 @@ pub(crate) fn publication(at: Timestamp) -> Publication {
                 max_rescores: 3,
                 seal_seconds: 20,
                 reveal_seconds: 10,
+                audit_percent: None,
             },
             at,
         },

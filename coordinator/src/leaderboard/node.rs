@@ -8,11 +8,12 @@ use quorate_core::digest::{AttemptId, RecordId};
 use quorate_core::history::{AssignedState, Attempt, Phase, Proceedings};
 use quorate_core::record::{ClaimCheck, DeviceClass, Verdict};
 use quorate_core::text::{Name, Note};
-use quorate_core::verdict::{Rescore, bias};
+use quorate_core::verdict::Rescore;
 use quorate_core::{History, NodeId, PublicKey};
 use serde::Serialize;
 
 use super::attempt::AttemptView;
+use super::bias::Bias;
 
 /// What a node did that the log shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -90,8 +91,8 @@ pub struct NodeView {
     pub attempts: usize,
     /// Rescores it opened.
     pub rescores: usize,
-    /// The mean difference of its normalised rescores from those of others on the same artifacts.
-    pub bias: Option<f64>,
+    /// How its rescores lie to those of others on the same artifacts.
+    pub bias: Option<Bias>,
     /// Its faults.
     pub faults: Faults,
 }
@@ -217,7 +218,7 @@ pub(super) fn nodes(history: &History, attempts: &[AttemptView], caught: &[Caugh
             dormant: state.dormant,
             attempts: granted.get(node).copied().unwrap_or(0),
             rescores: opened.get(node).copied().unwrap_or(0),
-            bias: bias(*node, beside.get(node).into_iter().flatten().cloned()),
+            bias: Bias::of(*node, beside.get(node).into_iter().flatten().cloned()),
             faults: faults.get(node).copied().unwrap_or_default(),
         })
         .collect();

@@ -10,7 +10,7 @@ use quorate_core::text::Name;
 use serde::Serialize;
 
 use super::attempt::AttemptView;
-use super::row::{Point, best_first, curve, group};
+use super::row::{Counts, Point, best_first, curve, group};
 
 /// One agent's mean over the environments of one tier.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +23,9 @@ pub struct Overall {
     pub environments: Vec<Name>,
     /// Those of them where the agent has no attempt that counts: then there is no mean.
     pub missing: Vec<Name>,
+    /// How many attempts came to what, over all of them.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The mean score@k, for every k that all environments have attempts for.
     pub curve: Vec<Point>,
 }
@@ -68,6 +71,7 @@ pub(super) fn overall<'a>(
             Some(Overall {
                 tier,
                 agent: agent.clone(),
+                counts: Counts::of(tried.values().flatten().copied()),
                 curve: curve(&history.coordinator().origin, &about, &groups),
                 environments,
                 missing,

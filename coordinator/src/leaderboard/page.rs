@@ -9,9 +9,10 @@ use quorate_core::record::{ClaimCheck, ForfeitReason};
 use quorate_core::task::Tier;
 
 use super::attempt::Answer;
+use super::bias::Bias;
 use super::format::{self, interval, number};
 use super::node::NodeView;
-use super::row::{Point, Row, RowKey};
+use super::row::{Counts, Point, Row, RowKey};
 use super::text::text;
 use super::{AttemptView, Leaderboard, MEASURE};
 
@@ -121,8 +122,7 @@ impl Index<'_> {
     }
 
     /// How many attempts did not end in a score or a rejection, in words.
-    fn rest(row: &Row) -> String {
-        let counts = &row.counts;
+    fn rest(counts: &Counts) -> String {
         [
             (counts.deadline_passed, "past the deadline"),
             (counts.no_artifact, "without an artifact"),
@@ -225,6 +225,16 @@ impl AttemptView {
             ForfeitReason::Failed { note } => format!("The agent left no artifact: {note}"),
             ForfeitReason::Abandoned { note } => format!("The node gave it up: {note}"),
         })
+    }
+}
+
+impl Bias {
+    /// Its interval, or why there is none.
+    fn interval(&self) -> String {
+        match (self.low, self.high) {
+            (Some(low), Some(high)) => interval(low, high),
+            _ => "no interval".to_owned(),
+        }
     }
 }
 

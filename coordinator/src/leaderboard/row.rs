@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::Digest;
 use quorate_core::aggregate::{Group, bootstrap_interval, mean_score_at_k};
-use quorate_core::digest::{AgentId, BundleId};
+use quorate_core::digest::{AgentId, AttemptId, BundleId};
 use quorate_core::record::{ClaimCheck, DeviceClass, ForfeitReason};
 use quorate_core::score::median;
 use quorate_core::task::{Aggregate, ImageKind, Tier};
-use quorate_core::text::{Name, Origin};
+use quorate_core::text::{Name, Note, Origin};
 use serde::Serialize;
 
 use super::attempt::{AttemptView, Status};
@@ -66,6 +66,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// What became of `attempts`.
+    pub(super) fn of<'a>(attempts: impl Iterator<Item = &'a AttemptView>) -> Self {
+        let mut counts = Self::default();
+        attempts.for_each(|attempt| counts.add(attempt));
+        counts
+    }
+
     fn add(&mut self, attempt: &AttemptView) {
         self.attempts += 1;
         self.counted += usize::from(attempt.counted().is_some());
@@ -86,6 +93,15 @@ impl Counts {
         let stands = attempt.status != Status::Withdrawn;
         self.overclaims += usize::from(stands && attempt.claim == Some(ClaimCheck::Overclaimed));
     }
+}
+
+/// An attempt that is shown and counts nowhere any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withdrawal {
+    /// Which.
+    pub attempt: AttemptId,
+    /// Why, in the coordinator's words.
+    pub reason: Note,
 }
 
 /// score@k at one k.
@@ -122,6 +138,8 @@ pub struct Row {
     pub bundles: BTreeSet<BundleId>,
     /// The agents that bear its name: more than one where campaigns give one name to different content.
     pub agent_ids: BTreeSet<AgentId>,
+    /// Its attempts whose verdicts were withdrawn, each with the reason.
+    pub withdrawals: Vec<Withdrawal>,
 }
 
 /// The rows of `attempts`, best first in each task.
@@ -145,10 +163,6 @@ pub(super) fn rows<'a>(origin: &Origin, attempts: impl Iterator<Item = &'a Attem
 }
 
 fn row(origin: &Origin, key: &RowKey, attempts: &[&AttemptView]) -> Row {
-    let mut counts = Counts::default();
-    for attempt in attempts {
-        counts.add(attempt);
-    }
     let accepted = || attempts.iter().filter(|a| a.status == Status::Accepted);
     let shown: Vec<f64> = accepted().filter_map(|a| a.counted()).collect();
     let raws: Vec<f64> = accepted().filter_map(|a| a.score).collect();
@@ -156,14 +170,22 @@ fn row(origin: &Origin, key: &RowKey, attempts: &[&AttemptView]) -> Row {
     let parts = [key.task(), key.agent.to_string(), key.device.0.to_string(), image];
     Row {
         key: key.clone(),
-        counts,
+        counts: Counts::of(attempts.iter().copied()),
         mean: mean(&shown),
         best: shown.iter().copied().reduce(f64::max),
         median_raw: (!raws.is_empty()).then(|| median(raws)),
         curve: curve(origin, &parts, &[group(attempts.iter().copied())]),
         bundles: attempts.iter().map(|a| a.bundle).collect(),
         agent_ids: attempts.iter().map(|a| a.agent_id).collect(),
+        withdrawals: attempts.iter().filter_map(|a| withdrawal(a)).collect(),
     }
+}
+
+fn withdrawal(attempt: &AttemptView) -> Option<Withdrawal> {
+    attempt.withdrawn.clone().map(|reason| Withdrawal {
+        attempt: attempt.id,
+        reason,
+    })
 }
 
 /// The counted scores of one environment's attempts. Where versions of a task combine their runs in

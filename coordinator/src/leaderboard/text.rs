@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use super::format::{interval, number, optional};
-use super::row::{Point, Row};
+use super::row::{Counts, Point, Row};
 use super::{Leaderboard, MEASURE};
 
-const WIDTH: usize = 100;
+/// Columns of every text.
+pub(super) const WIDTH: usize = 100;
 
 const UNQUALIFIED: &str =
     "Not qualified: no record shows that the scorers of these tasks hold against cheats; they count nowhere";
@@ -16,7 +17,7 @@ const UNQUALIFIED: &str =
 pub fn text(board: &Leaderboard) -> String {
     let mut out = String::new();
     let title = format!("Leaderboard of {}, {} log entries", board.origin, board.size);
-    for line in wrap(&title).into_iter().chain(wrap(MEASURE)) {
+    for line in wrap(&title, WIDTH).into_iter().chain(wrap(MEASURE, WIDTH)) {
         push(&mut out, &line);
     }
     if board.rows.is_empty() && board.unqualified.is_empty() {
@@ -47,7 +48,9 @@ pub fn text(board: &Leaderboard) -> String {
             (None, None) => head,
         };
         push(&mut out, &line);
+        push(&mut out, &format!("    {}", ends(&row.counts)));
     }
+    withdrawals(&mut out, board);
     push(&mut out, "");
     let caught = board.caught.len();
     let attempts = board.attempts.len();
@@ -59,6 +62,39 @@ pub fn text(board: &Leaderboard) -> String {
         ),
     );
     out
+}
+
+/// The denominator and what it is made of.
+fn ends(counts: &Counts) -> String {
+    format!(
+        "{} registered: {} accepted, {} rejected, {} failed, {} undecided, {} pending, {} withdrawn",
+        counts.attempts,
+        counts.accepted,
+        counts.rejected,
+        counts.failed,
+        counts.undecided,
+        counts.pending,
+        counts.withdrawn
+    )
+}
+
+/// Attempts that were corrected away: each is named, with the reason.
+fn withdrawals(out: &mut String, board: &Leaderboard) {
+    let mut listed = board
+        .all_rows()
+        .flat_map(|row| row.withdrawals.iter().map(move |withdrawal| (row, withdrawal)))
+        .peekable();
+    if listed.peek().is_some() {
+        push(out, "");
+        push(out, "Withdrawn: these were corrected and count nowhere");
+    }
+    for (row, withdrawal) in listed {
+        let key = &row.key;
+        let about = format!("{} {} {}", withdrawal.attempt.short(), key.task(), key.agent);
+        for line in wrap(&format!("{about}: {}", withdrawal.reason), WIDTH - 2) {
+            push(out, &format!("  {line}"));
+        }
+    }
 }
 
 fn section(out: &mut String, rows: &[Row]) {
@@ -123,7 +159,7 @@ fn points(first: &Point, last: Option<&Point>) -> String {
 }
 
 /// `text` in exactly `width` columns, its middle left out where it is too long.
-fn fit(text: &str, width: usize) -> String {
+pub(super) fn fit(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {
         return format!("{text:<width$}");
@@ -135,13 +171,13 @@ fn fit(text: &str, width: usize) -> String {
     format!("{front}…{back}")
 }
 
-/// `text` in lines of at most [`WIDTH`] columns; a word that is longer is cut.
-fn wrap(text: &str) -> Vec<String> {
+/// `text` in lines of at most `width` columns; a word that is longer is cut.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
-        let word = fit(word, word.chars().count().min(WIDTH));
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+        let word = fit(word, word.chars().count().min(width));
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
@@ -168,7 +204,7 @@ mod tests {
         assert_eq!(fit("abcdefghijkl", 9), "abcde…jkl");
         assert_eq!(fit(&"x".repeat(64), 18).chars().count(), 18);
         assert!(
-            wrap(&"y".repeat(300))
+            wrap(&"y".repeat(300), WIDTH)
                 .iter()
                 .all(|line| line.chars().count() <= WIDTH)
         );

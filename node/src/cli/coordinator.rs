@@ -1,4 +1,6 @@
-//! `quorate coordinator run`.
+//! `quorate coordinator`: run one, and ask something of the one that runs.
+
+mod asks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,11 +9,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use quorate_artifacts::Store;
-use quorate_coordinator::desk::{Keys, Publication};
+use quorate_coordinator::desk::{Charter, Keys, Publication};
 use quorate_coordinator::scribe::{OpenLog, Scribe};
 use quorate_coordinator::service;
 use quorate_core::digest::{ArtifactId, CampaignId};
-use quorate_core::record::Correction;
+use quorate_core::record::{Admission, Correction, EnrollmentPolicy};
 use quorate_core::text::Origin;
 use quorate_ledger::Log;
 use quorate_network::{Config as NetworkConfig, Multiaddr, NetworkName, Role, Validity};
@@ -37,6 +39,12 @@ use crate::workshop::HomeWorkshop;
 pub(crate) enum Coordinator {
     /// Serve a log: grant leases, draw verifiers, write verdicts, until Ctrl-C
     Run(Run),
+    /// Let operators enroll, in a log with an allowlist
+    Admit(asks::Admit),
+    /// Make invitation codes, in a log that admits by invitation
+    Invite(asks::Invite),
+    /// Withdraw the row that an attempt's verdict made; it stays visible, with the reason
+    Correct(asks::Correct),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +58,9 @@ pub(crate) struct Run {
     /// Name of the log, on its first start [default: quorate/ and the beginning of the key]
     #[arg(long)]
     origin: Option<Origin>,
+    /// How many operators must cosign a checkpoint before it counts, on the log's first start [default: 0]
+    #[arg(long, value_name = "N")]
+    witness_quorum: Option<u8>,
     /// Serve the leaderboard's pages over HTTP here
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
@@ -69,8 +80,12 @@ pub(super) const QUOTA_GIB: u64 = 64;
 
 impl Coordinator {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<()> {
-        let Self::Run(run) = self;
-        run.run(global).await
+        match self {
+            Self::Run(run) => Box::pin(run.run(global)).await,
+            Self::Admit(admit) => admit.run(global).await,
+            Self::Invite(invite) => invite.run(global).await,
+            Self::Correct(correct) => correct.run(global).await,
+        }
     }
 }
 
@@ -81,13 +96,19 @@ impl Run {
         let config = Config::read(&home)?;
         let key = home.ensure_key(KeyRole::Coordinator)?.0;
         let ledger = self.ledger(&home, &key)?;
-        let origin = ledger.key.origin().as_str().parse()?;
+        let charter = Charter {
+            witness_quorum: self.witness_quorum.unwrap_or(0),
+            enrollment: config.enrollment.unwrap_or(EnrollmentPolicy::Open),
+            ..Origin::new(ledger.key.origin().as_str())?.into()
+        };
         let quota = config.quota_gib.unwrap_or(QUOTA_GIB) << 30;
         let store = Store::open(&home.artifacts(), quota)?;
         let path = ledger.path.clone();
         let open: OpenLog = Box::new(move || Log::open_dir(&path, ledger.key.clone()));
-        let (scribe, ended) = Scribe::start(open, Keys::new(key.clone()), origin, Arc::new(now))
+        let (scribe, ended) = Scribe::start(open, Keys::new(key.clone()), charter, Arc::new(now))
             .context("the ledger cannot be opened")?;
+        self.check_quorum(&scribe).await?;
+        check_enrollment(&scribe, config.enrollment).await?;
 
         let web = match self.http {
             Some(address) => Some(
@@ -147,6 +168,17 @@ impl Run {
         outcome
     }
 
+    /// What the log's first entry asks for holds for ever.
+    async fn check_quorum(&self, scribe: &Scribe) -> anyhow::Result<()> {
+        let held = scribe.view().await?.coordinator().witness_quorum;
+        if let Some(wanted) = self.witness_quorum.filter(|wanted| *wanted != held) {
+            anyhow::bail!(
+                "this log asks for {held} witnesses since its first entry, and cannot ask for {wanted}: leave                  --witness-quorum out, or begin a new log in another home"
+            );
+        }
+        Ok(())
+    }
+
     fn ledger(&self, home: &Home, key: &quorate_core::Keypair) -> anyhow::Result<LedgerHome> {
         let public = key.public();
         if let (Some(found), None) = (LedgerHome::find(home, &public)?, &self.origin) {
@@ -159,6 +191,20 @@ impl Run {
         };
         Ok(LedgerHome::ensure(home, public, &origin)?)
     }
+}
+
+/// Who may enroll is said in the log's first entry too.
+async fn check_enrollment(scribe: &Scribe, wanted: Option<EnrollmentPolicy>) -> anyhow::Result<()> {
+    let held = scribe.view().await?.coordinator().enrollment;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != held) {
+        anyhow::bail!(
+            "enrollment in this log is `{}` since its first entry, and cannot be `{}`: set that in config.toml, or \
+             begin a new log in another home",
+            held.name(),
+            wanted.name()
+        );
+    }
+    Ok(())
 }
 
 /// Says where the coordinator is to be found: what nodes are given as `--coordinator`.
@@ -216,7 +262,12 @@ async fn answer(ask: Ask, scribe: &Scribe, publisher: &Publisher) -> Answer {
                 at: now(),
             })
             .await
-            .map(|index| Answer::Corrected { index })
+            .map(|index| Answer::Recorded { index })
+            .map_err(anyhow::Error::from),
+        Ask::Admit { admits } => scribe
+            .admit(Admission { admits, at: now() })
+            .await
+            .map(|index| Answer::Recorded { index })
             .map_err(anyhow::Error::from),
     };
     answered.unwrap_or_else(|error| Answer::Failed {

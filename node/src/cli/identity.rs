@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use quorate_core::record::EnrollmentPolicy;
 use quorate_core::text::Name;
 use quorate_core::{Keypair, NodeId, PublicKey};
 use serde::Serialize;
@@ -21,6 +22,30 @@ pub(crate) struct Init {
     /// What the operator calls itself: a-z, 0-9, `.` and `-`
     #[arg(long)]
     name: Option<Name>,
+    /// Who may enroll in the log that a coordinator will begin in this home [default: open]
+    #[arg(long, value_enum)]
+    enrollment: Option<EnrollmentChoice>,
+}
+
+/// Who may enroll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EnrollmentChoice {
+    /// Any operator
+    Open,
+    /// Whoever holds an invitation code
+    Invite,
+    /// Operators that the coordinator admits by their keys
+    Allowlist,
+}
+
+impl From<EnrollmentChoice> for EnrollmentPolicy {
+    fn from(choice: EnrollmentChoice) -> Self {
+        match choice {
+            EnrollmentChoice::Open => Self::Open,
+            EnrollmentChoice::Invite => Self::Invite,
+            EnrollmentChoice::Allowlist => Self::Allowlist,
+        }
+    }
 }
 
 /// Who a home is.
@@ -42,11 +67,18 @@ impl Init {
                 made.push(role.name());
             }
         }
-        let wrote = write_config(&home, self.name.as_ref())?;
+        let enrollment = self.enrollment.map(EnrollmentPolicy::from);
+        let wrote = write_config(&home, self.name.as_ref(), enrollment)?;
         let config = Config::read(&home)?;
         if let Some(name) = self.name.filter(|name| config.name.as_ref() != Some(name)) {
             say(format!(
                 "config.toml was there already and is left alone: set `name = \"{name}\"` in it yourself"
+            ));
+        }
+        if let Some(policy) = enrollment.filter(|policy| config.enrollment != Some(*policy)) {
+            say(format!(
+                "config.toml was there already and is left alone: set `enrollment = \"{}\"` in it yourself",
+                policy.name()
             ));
         }
         let identity = Identity::of(&home, config)?;
@@ -129,7 +161,11 @@ fn key(home: &Home, role: KeyRole) -> Result<Option<Keypair>, HomeError> {
 }
 
 /// Writes a `config.toml` with every setting explained, unless there is one.
-fn write_config(home: &Home, name: Option<&Name>) -> anyhow::Result<bool> {
+fn write_config(
+    home: &Home,
+    name: Option<&Name>,
+    enrollment: Option<EnrollmentPolicy>,
+) -> anyhow::Result<bool> {
     let path = home.root().join("config.toml");
     let opened = OpenOptions::new()
         .write(true)
@@ -140,16 +176,20 @@ fn write_config(home: &Home, name: Option<&Name>) -> anyhow::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         other => other.with_context(|| format!("cannot make {}", path.display()))?,
     };
-    file.write_all(config_text(name).as_bytes())
+    file.write_all(config_text(name, enrollment).as_bytes())
         .and_then(|()| file.sync_all())
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(true)
 }
 
-fn config_text(name: Option<&Name>) -> String {
+fn config_text(name: Option<&Name>, enrollment: Option<EnrollmentPolicy>) -> String {
     let name = name.map_or_else(
         || "#name = \"example-lab\"".to_owned(),
         |name| format!("name = \"{name}\""),
+    );
+    let enrollment = enrollment.map_or_else(
+        || "#enrollment = \"open\"".to_owned(),
+        |policy| format!("enrollment = \"{}\"", policy.name()),
     );
     format!(
         r#"# Settings of this home. Flags win over what stands here.
@@ -165,6 +205,9 @@ fn config_text(name: Option<&Name>) -> String {
 
 # Addresses under which others reach this machine, where it cannot know them itself.
 #external = ["/dns/node.example/tcp/4001"]
+
+# Who may enroll in the log that a coordinator begins here: open, invite or allowlist. It holds for the log's life.
+{enrollment}
 
 # What runs containers: auto, docker or embedded.
 #backend = "auto"
@@ -188,11 +231,13 @@ mod tests {
     #[test]
     fn the_written_configuration_says_the_defaults_and_knows_every_setting() {
         let read = |text: &str| toml::from_str::<Config>(text).unwrap();
-        assert_eq!(read(&config_text(None)), Config::default());
+        assert_eq!(read(&config_text(None, None)), Config::default());
         let name: Name = "lab-1".parse().unwrap();
-        assert_eq!(read(&config_text(Some(&name))).name, Some(name));
+        assert_eq!(read(&config_text(Some(&name), None)).name, Some(name));
+        let invite = Some(EnrollmentPolicy::Invite);
+        assert_eq!(read(&config_text(None, invite)).enrollment, invite);
 
-        let all: String = config_text(None)
+        let all: String = config_text(None, None)
             .lines()
             .map(|line| {
                 line.strip_prefix('#')
@@ -202,6 +247,7 @@ mod tests {
             .fold(String::new(), |text, line| text + line + "\n");
         let all = read(&all);
         assert!(all.name.is_some() && all.backend.is_some() && all.quota_gib.is_some());
+        assert_eq!(all.enrollment, Some(EnrollmentPolicy::Open));
         assert_eq!(
             (all.coordinators.len(), all.listen.len(), all.external.len()),
             (1, 2, 1)
@@ -212,9 +258,9 @@ mod tests {
     fn a_configuration_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path().to_owned()).unwrap();
-        assert!(write_config(&home, None).unwrap());
+        assert!(write_config(&home, None, None).unwrap());
         std::fs::write(folder.path().join("config.toml"), "mdns = true\n").unwrap();
-        assert!(!write_config(&home, None).unwrap());
+        assert!(!write_config(&home, None, None).unwrap());
         assert!(Config::read(&home).unwrap().mdns);
     }
 }

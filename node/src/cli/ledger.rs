@@ -1,9 +1,11 @@
 //! `quorate ledger`: follow, audit, read and export logs.
 
 mod audit;
-mod proof;
+mod prove;
+mod remote;
 mod show;
 mod summary;
+pub(super) mod witnesses;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +34,8 @@ pub(crate) enum Ledger {
     Audit(audit::Audit),
     /// List a log's entries, or show one
     Show(show::Show),
+    /// Write the proof of one row, or of one entry, to standard output
+    Prove(prove::Prove),
     /// Write a log as plain files that any static server can offer (C2SP tlog-tiles)
     Export(Export),
 }
@@ -57,6 +61,7 @@ impl Ledger {
             Self::Sync(sync) => sync.run(global).await,
             Self::Audit(audit) => audit.run(global),
             Self::Show(show) => show.run(global),
+            Self::Prove(prove) => prove.run(global),
             Self::Export(export) => export.run(global),
         }
     }
@@ -76,7 +81,10 @@ pub(super) fn followed(error: FollowError) -> anyhow::Error {
     match error {
         FollowError::Request { .. } => anyhow::Error::new(error).context(Failure::Unreachable),
         FollowError::Replica(ReplicaError::Log(_)) => error.into(),
-        FollowError::Replica(_) | FollowError::Genesis(_) | FollowError::Broken { .. } => {
+        FollowError::Replica(_)
+        | FollowError::Genesis(_)
+        | FollowError::Broken { .. }
+        | FollowError::Forked { .. } => {
             anyhow::Error::new(error).context(Failure::Check)
         }
         other => other.into(),
@@ -185,7 +193,8 @@ impl Export {
 /// have it.
 fn export(home: &Home, ledger: &LedgerHome, dir: &Path) -> anyhow::Result<u64> {
     let reading = reading::read(&ledger.files(), &ledger.key).map_err(judged)?;
-    let Some(checkpoint) = Files::open(ledger.files()).checkpoint(&ledger.key)? else {
+    let files = Files::open(ledger.files());
+    let Some(checkpoint) = files.checkpoint(&ledger.key)? else {
         bail!("this log has no signed checkpoint yet: sync it first");
     };
     let scratch = tempfile::tempdir_in(home.scratch()).context("cannot make a temporary folder")?;
@@ -199,6 +208,10 @@ fn export(home: &Home, ledger: &LedgerHome, dir: &Path) -> anyhow::Result<u64> {
     let size = checkpoint.size();
     log.set_checkpoint(checkpoint)
         .context("the log grew while it was read: export it again")?;
+    if let Some(cosigned) = files.cosigned(&ledger.key)? {
+        log.set_cosigned(cosigned)
+            .context("the log grew while it was read: export it again")?;
+    }
     log.export(dir)?;
     let key = dir.join("log.key");
     write_durably(&key, ledger.key.to_string().as_bytes())

@@ -22,12 +22,14 @@ use super::{BackendChoice, Global, peer};
 use crate::config::Config;
 use crate::follower::Follower;
 use crate::home::{Home, KeyRole};
+use crate::invitation::{Invitation, Invitations};
 use crate::journal::Journal;
 use crate::output::{line, say};
 use crate::runner::Runner;
 use crate::sealing::Signer;
 use crate::slots::{Slots, shared_folder};
 use crate::volunteer::{Misconduct, Volunteer};
+use crate::witnessing::Witnessing;
 
 /// Lend this machine.
 #[derive(Debug, Subcommand)]
@@ -50,6 +52,9 @@ pub(crate) struct Run {
     /// What the operator calls itself
     #[arg(long)]
     name: Option<Name>,
+    /// Code that lets a new operator in, from the coordinator's operator; kept until it is used. Repeatable
+    #[arg(long, value_name = "CODE")]
+    invitation: Vec<Invitation>,
     /// Which container backend to use
     #[arg(long, value_enum)]
     backend: Option<BackendChoice>,
@@ -83,6 +88,7 @@ impl Run {
         let _lock = home.lock()?;
         let config = Config::read(&home)?;
         let coordinators = self.coordinators(&config)?;
+        let invitations = self.invitations(&home, &coordinators)?;
         let store = Store::open(&home.artifacts(), config.quota_gib.unwrap_or(QUOTA_GIB) << 30)?;
         let runtime = self.runtime(&home, &config).await?;
         let runs = fresh_folder(&home.scratch().join("runs"))?;
@@ -98,12 +104,14 @@ impl Run {
         self.greet(global, &signer, &network, &runner).await;
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let volunteer = Volunteer {
+            witness: Witnessing::new(home.witness(), signer.node.clone()),
             signer,
             exchange: Exchange::new(network.clone(), store),
             network,
             runner,
             slots: Slots::new(&shared_folder())?,
             journal: Arc::new(Mutex::new(journal)),
+            invitations,
             followers,
             misconduct: Misconduct {
                 inflate: self.test_inflate_claims,
@@ -130,6 +138,20 @@ impl Run {
             bail!("no coordinator: pass --coordinator ADDRESS, or name some in config.toml");
         }
         named.iter().map(|text| peer::parse_coordinator(text)).collect()
+    }
+
+    fn invitations(&self, home: &Home, coordinators: &[(Multiaddr, NodeId)]) -> anyhow::Result<Invitations> {
+        let invitations = Invitations::of(home.root());
+        for invitation in &self.invitation {
+            if !coordinators.iter().any(|(_, node)| *node == invitation.coordinator) {
+                bail!(
+                    "the invitation is from coordinator {}: pass its address with --coordinator",
+                    invitation.coordinator
+                );
+            }
+            invitations.keep(invitation)?;
+        }
+        Ok(invitations)
     }
 
     async fn runtime(&self, home: &Home, config: &Config) -> anyhow::Result<Arc<dyn Runtime>> {

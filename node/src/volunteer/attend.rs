@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quorate_core::History;
+use quorate_core::duties::{Part, leases, must_enroll, reveals};
 use quorate_core::history::AssignedState;
-use quorate_core::record::ForfeitReason;
+use quorate_core::record::{EnrollmentPolicy, ForfeitReason};
 use quorate_core::text::Note;
 use rand::RngExt as _;
 
 use super::{LOOK_ROUND, Volunteer, WorkError, with_causes};
 use crate::clock::now;
-use crate::duties::{leases, must_enroll, reveals};
-use crate::follower::Follower;
-use crate::journal::Part;
+use crate::follower::{FollowError, Follower};
 
 /// How long a coordinator may be silent before that is worth a word: longer than it takes to connect.
 const WORTH_A_WORD: Duration = Duration::from_secs(5);
@@ -43,12 +42,14 @@ impl Volunteer {
     /// Follows a log until stopped.
     pub(super) async fn attend(self, follower: Follower) {
         let mut silence = Silence::default();
+        let mut said = String::new();
         while !self.stop.is_cancelled() {
             let step = async {
                 let before = follower.history().map_or(0, |history| history.size());
                 let size = follower.sync().await?;
                 if let Some(history) = follower.history() {
                     self.discharge(&follower, &history).await?;
+                    self.cosign(&follower).await?;
                 }
                 if size != before {
                     self.wake.notify_waiters();
@@ -56,15 +57,47 @@ impl Volunteer {
                 Ok::<(), WorkError>(())
             };
             match step.await {
-                Ok(()) => silence.ended(),
+                Ok(()) => {
+                    silence.ended();
+                    said.clear();
+                }
                 Err(WorkError::Follow(error)) if error.is_passing() => {
                     if silence.is_news() {
                         tracing::warn!(error = with_causes(&error), "waiting for the coordinator");
                     }
                 }
-                Err(error) => tracing::error!(error = with_causes(&error), "this log cannot be followed now"),
+                Err(WorkError::Follow(error @ FollowError::Forked { .. })) => {
+                    tracing::error!(error = with_causes(&error), "this log is followed no more");
+                    return;
+                }
+                Err(error) => {
+                    // Who waits to be admitted hears so once, and not every two seconds.
+                    let error = with_causes(&error);
+                    if said != error {
+                        tracing::error!(error, "this log cannot be followed now");
+                        said = error;
+                    }
+                }
             }
             self.pause().await;
+        }
+    }
+
+    /// Does a witness's part. Where it cannot, the log is followed all the same, unless it forked.
+    async fn cosign(&self, follower: &Follower) -> Result<(), WorkError> {
+        match follower.cosign(&self.witness).await {
+            Err(error @ FollowError::Forked { .. }) => Err(error.into()),
+            Err(error) if error.is_passing() => Err(error.into()),
+            Err(error @ FollowError::NotCounted { .. }) => {
+                // Often others were quicker, and the coordinator asks for the next checkpoint now.
+                tracing::info!(error = with_causes(&error), "a cosignature was not counted");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(error = with_causes(&error), "this node cannot cosign now");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -78,11 +111,28 @@ impl Volunteer {
         }
     }
 
+    /// Enrolls or renews, with the invitation that a new operator may need.
+    async fn enroll(&self, follower: &Follower, history: &History) -> Result<(), WorkError> {
+        let coordinator = follower.coordinator();
+        let charter = history.coordinator();
+        let needs_one = charter.enrollment == EnrollmentPolicy::Invite
+            && !history.admissions().holds(&self.signer.operator.public());
+        let invitation = if needs_one {
+            self.invitations.find(coordinator)?
+        } else {
+            None
+        };
+        let key = invitation.as_ref().map(|invitation| &invitation.key);
+        let envelope = self.signer.enroll(charter.origin.clone(), key, now())?;
+        self.submit(coordinator, "enrollment", &envelope).await?;
+        self.invitations.forget(coordinator)?;
+        Ok(())
+    }
+
     async fn discharge(&self, follower: &Follower, history: &Arc<History>) -> Result<(), WorkError> {
         let (coordinator, me) = (follower.coordinator(), self.me());
         if must_enroll(history, me) {
-            let envelope = self.signer.enroll(history.coordinator().origin.clone(), now())?;
-            self.submit(coordinator, "enrollment", &envelope).await?;
+            self.enroll(follower, history).await?;
         }
         for attempt in leases(history, me) {
             if self.is_running(attempt) {

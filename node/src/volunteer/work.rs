@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use quorate_core::digest::{ArtifactId, AttemptId, BundleId};
+use quorate_core::duties::{Part, RescoreJob, is_bound, leases, rescores};
 use quorate_core::record::ForfeitReason;
 use quorate_core::task::{DeviceKind, TaskSpec};
 use quorate_core::text::Note;
@@ -13,9 +14,7 @@ use quorate_core::{Digest, History, NodeId};
 
 use super::{Volunteer, WorkError, with_causes};
 use crate::clock::now;
-use crate::duties::{RescoreJob, is_bound, leases, rescores};
 use crate::follower::{Follower, ask, describe};
-use crate::journal::Part;
 use crate::runner::{Attempt, Attempted, RunError, Scoring};
 use crate::sealing::shifted;
 use crate::slots::Slot;

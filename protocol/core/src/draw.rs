@@ -17,9 +17,9 @@ pub struct Candidate {
     pub node: NodeId,
     /// Who answers for it.
     pub operator: PublicKey,
-    /// Whether it enrolled after the attempt was leased. Such nodes rank behind all others, so that
-    /// nodes made up for one attempt do not get in while anybody else can serve.
-    pub late: bool,
+    /// Whether it ranks behind all others: it enrolled after the attempt was leased, so that nodes made up
+    /// for one attempt do not get in while anybody else can serve; or its operator is on probation.
+    pub behind: bool,
 }
 
 /// What the VRF is evaluated on.
@@ -35,6 +35,17 @@ pub fn scoring_seed(output: &VrfOutput, attempt: AttemptId) -> Digest {
         "quorate 2026-11 scoring seed v1",
         &[output.as_bytes(), attempt.0.as_bytes()],
     )
+}
+
+/// Whether the draw picks the attempt for a full replication, whoever is trusted: `percent` of 100 do.
+#[must_use]
+pub fn is_audited(output: &VrfOutput, attempt: AttemptId, percent: u8) -> bool {
+    let ticket = Digest::derive(
+        "quorate 2026-11 audit v1",
+        &[output.as_bytes(), attempt.0.as_bytes()],
+    );
+    let [a, b, c, d, ..] = *ticket.as_bytes();
+    u32::from_be_bytes([a, b, c, d]) % 100 < u32::from(percent)
 }
 
 /// The first `count` of `candidates` in order of rank, none of an operator in `excluded`, no two
@@ -53,10 +64,10 @@ pub fn rank(
                 "quorate 2026-11 draw rank v1",
                 &[output.as_bytes(), candidate.node.key().as_bytes()],
             );
-            (candidate.late, place, candidate)
+            (candidate.behind, place, candidate)
         })
         .collect();
-    ranked.sort_by_key(|(late, place, _)| (*late, *place));
+    ranked.sort_by_key(|(behind, place, _)| (*behind, *place));
     let mut taken = excluded.clone();
     ranked
         .into_iter()
@@ -78,11 +89,11 @@ mod tests {
         secret.public().verify(&[n], &proof).unwrap()
     }
 
-    fn candidate(node: u8, operator: u8, late: bool) -> Candidate {
+    fn candidate(node: u8, operator: u8, behind: bool) -> Candidate {
         Candidate {
             node: Keypair::from_secret([node; 32]).node_id(),
             operator: Keypair::from_secret([operator; 32]).public(),
-            late,
+            behind,
         }
     }
 
@@ -103,13 +114,24 @@ mod tests {
     }
 
     #[test]
-    fn order_of_candidates_does_not_matter_and_late_ones_come_last() {
+    fn order_of_candidates_does_not_matter_and_those_behind_come_last() {
         let mut candidates: Vec<_> = (1..=6).map(|n| candidate(n, 100 + n, n <= 2)).collect();
         let drawn = rank(&output(1), &candidates, &BTreeSet::new(), 6);
         candidates.reverse();
         assert_eq!(rank(&output(1), &candidates, &BTreeSet::new(), 6), drawn);
-        let late: Vec<_> = drawn.iter().skip(4).copied().collect();
-        assert!(late.contains(&candidate(1, 0, true).node) && late.contains(&candidate(2, 0, true).node));
+        let last: Vec<_> = drawn.iter().skip(4).copied().collect();
+        assert!(last.contains(&candidate(1, 0, true).node) && last.contains(&candidate(2, 0, true).node));
+    }
+
+    #[test]
+    fn about_the_asked_share_is_audited() {
+        let audited = |percent| {
+            let attempts = (0..2000_u32).map(|n| AttemptId(Digest::of(&n.to_be_bytes())));
+            attempts.filter(|id| is_audited(&output(1), *id, percent)).count()
+        };
+        // 2000 at 5 %: 100 expected, standard deviation 10; five of them either way.
+        assert!((50..=150).contains(&audited(5)));
+        assert_eq!((audited(0), audited(100)), (0, 2000));
     }
 
     #[test]

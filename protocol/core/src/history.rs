@@ -4,24 +4,31 @@
 //! appends it, every follower before it stores it, and an audit from genesis, all with
 //! [`History::apply`]; so there is one set of rules and nobody's word for it. Applying is atomic: a
 //! refused record leaves the history as it was. No clock is read here: times are the signers'.
+//!
+//! An [excerpt](History::excerpt) is a history of which only some entries are known: every rule holds
+//! there but those that need all entries.
 
 mod attempt;
 mod lifecycle;
 mod next;
 mod party;
+mod plan;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
 pub use self::attempt::{Assigned, AssignedState, Attempt, Phase, Proceedings};
-pub use self::next::{Plan, Slot, Step};
-pub use self::party::{CampaignState, NodeState};
+pub use self::next::{Slot, Step};
+pub use self::party::{Admissions, CampaignState, NodeState};
+pub use self::plan::Plan;
 
+use crate::credit::Account;
 use crate::digest::{AttemptId, BundleId, CampaignId, RecordId};
 use crate::envelope::Envelope;
 use crate::identity::{NodeId, PublicKey};
-use crate::record::{Coordinator, Correction, Record, RecordError};
+use crate::record::{Coordinator, Correction, DeviceClass, Record, RecordError};
 use crate::task::TaskSpec;
 
 /// Why a record may not stand where it stands.
@@ -53,6 +60,14 @@ pub enum RuleError {
         /// What it names.
         what: String,
     },
+    /// An excerpt's entries are applied in the order of the log.
+    #[error("entry {index} comes after entry {last} of the excerpt, or the history is no excerpt")]
+    Order {
+        /// Where the entry stands.
+        index: u64,
+        /// The last entry applied.
+        last: u64,
+    },
     /// It breaks a rule of its kind.
     #[error("the {kind} record breaks a rule: {rule}")]
     Broken {
@@ -63,17 +78,29 @@ pub enum RuleError {
     },
 }
 
+/// How much of a log is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Every entry.
+    Whole,
+    /// Some entries.
+    Excerpt,
+}
+
 /// What a log's entries come to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     coordinator: Coordinator,
     size: u64,
+    admissions: Admissions,
     nodes: BTreeMap<NodeId, NodeState>,
     bundles: BTreeMap<BundleId, TaskSpec>,
     qualified: BTreeSet<BundleId>,
     campaigns: BTreeMap<CampaignId, CampaignState>,
     attempts: BTreeMap<AttemptId, Attempt>,
     records: BTreeMap<RecordId, u64>,
+    accounts: BTreeMap<(PublicKey, DeviceClass), Account>,
+    extent: Extent,
 }
 
 impl History {
@@ -89,13 +116,47 @@ impl History {
         Ok(Self {
             coordinator,
             size: 1,
+            admissions: Admissions::default(),
             nodes: BTreeMap::new(),
             bundles: BTreeMap::new(),
             qualified: BTreeSet::new(),
             campaigns: BTreeMap::new(),
             attempts: BTreeMap::new(),
             records: BTreeMap::from([(envelope.id(), 0)]),
+            accounts: BTreeMap::new(),
+            extent: Extent::Whole,
         })
+    }
+
+    /// Begins with a log's first entry a history of which only some entries will be known. What it
+    /// cannot tell: who ranked before whom in a draw, whether leases are numbered without gaps, who was
+    /// admitted, and what credit an operator has.
+    ///
+    /// # Errors
+    /// As [`History::begin`].
+    pub fn excerpt(envelope: &Envelope) -> Result<Self, RuleError> {
+        Ok(Self {
+            extent: Extent::Excerpt,
+            ..Self::begin(envelope)?
+        })
+    }
+
+    /// Applies the record that stands at `index`, to an excerpt.
+    ///
+    /// # Errors
+    /// [`RuleError::Order`], or any other [`RuleError`]; the history is then unchanged.
+    pub fn apply_at(&mut self, index: u64, envelope: &Envelope) -> Result<(), RuleError> {
+        let size = self.size;
+        if self.extent == Extent::Whole || index < size {
+            let last = size.saturating_sub(1);
+            return Err(RuleError::Order { index, last });
+        }
+        self.size = index;
+        let applied = self.apply(envelope);
+        if applied.is_err() {
+            self.size = size;
+        }
+        applied
     }
 
     /// Replays a whole log; the error names the first bad entry's index.
@@ -138,6 +199,7 @@ impl History {
         }
         match Record::read(envelope)? {
             Record::Coordinator(_) => return Err(RuleError::Genesis),
+            Record::Admission(record) => self.admit(envelope, &record)?,
             Record::Enrollment(record) => self.enroll(envelope, record)?,
             Record::Bundle(record) => self.add_bundle(envelope, record)?,
             Record::Qualification(record) => self.qualify(envelope, &record)?,
@@ -166,6 +228,12 @@ impl History {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Who may enroll, beyond those who did.
+    #[must_use]
+    pub const fn admissions(&self) -> &Admissions {
+        &self.admissions
     }
 
     /// The enrolled nodes.

@@ -6,12 +6,15 @@
 
 pub mod aggregate;
 pub mod agreement;
+pub mod credit;
 pub mod digest;
 pub mod draw;
+pub mod duties;
 pub mod envelope;
 pub mod history;
 pub mod identity;
 pub mod record;
+pub mod row;
 pub mod score;
 pub mod task;
 pub mod text;

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use self::attempt::{Forfeit, ForfeitReason, Lease, SealedClaim, Usage};
 pub use self::campaign::{AgentRef, BundleRecord, Campaign, Verification};
-pub use self::party::{Coordinator, DeviceClass, Enrollment, EnrollmentPolicy, Host};
+pub use self::party::{Admission, Admitted, Coordinator, DeviceClass, Enrollment, EnrollmentPolicy, Host};
 pub use self::qualification::{Fault, Qualification, QualifyingRun, REFERENCE_SCORINGS, Role, Scored};
 pub use self::statement::{RescorePredicate, Statement};
 pub use self::verification::{
@@ -54,6 +54,8 @@ pub enum RecordError {
 pub enum Record {
     /// The log's first entry: origin, keys, policy.
     Coordinator(Coordinator),
+    /// Somebody may enroll.
+    Admission(Admission),
     /// An operator's node joins, or says that it is back.
     Enrollment(Enrollment),
     /// A task's signed terms.
@@ -92,6 +94,7 @@ impl Record {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Coordinator(_) => "coordinator",
+            Self::Admission(_) => "admission",
             Self::Enrollment(_) => "enrollment",
             Self::Bundle(_) => "bundle",
             Self::Qualification(_) => "qualification",
@@ -121,6 +124,7 @@ impl Record {
     pub fn sign(&self, keys: &[&Keypair]) -> Result<Envelope, RecordError> {
         let payload = match self {
             Self::Coordinator(r) => to_json(r),
+            Self::Admission(r) => to_json(r),
             Self::Enrollment(r) => to_json(r),
             Self::Bundle(r) => to_json(r),
             Self::Qualification(r) => to_json(r),
@@ -159,6 +163,7 @@ impl Record {
             .and_then(|rest| rest.strip_suffix(SUFFIX));
         match kind.unwrap_or_default() {
             "coordinator" => from_json("coordinator", payload).map(Self::Coordinator),
+            "admission" => from_json("admission", payload).map(Self::Admission),
             "enrollment" => from_json("enrollment", payload).map(Self::Enrollment),
             "bundle" => from_json("bundle", payload).map(Self::Bundle),
             "qualification" => from_json("qualification", payload).map(Self::Qualification),

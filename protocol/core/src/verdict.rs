@@ -71,6 +71,12 @@ pub fn judge(
     }
 }
 
+/// What the only rescore comes to, once the claim of an operator that is trusted has confirmed it.
+#[must_use]
+pub fn confirmed(rule: &Agreement, only: Rescore<'_>) -> Judgement {
+    decided(rule, &[only], &[only])
+}
+
 /// Compares an executor's claim with the decision and the `agreeing` outcomes that made it.
 ///
 /// An over-claim has to be shown as a false rescore has: the claim lies above the published score
@@ -210,6 +216,7 @@ mod tests {
         max_rescores: 5,
         seal_seconds: 1,
         reveal_seconds: 1,
+        audit_percent: None,
     };
 
     fn rule() -> Agreement {

@@ -11,6 +11,9 @@ use crate::digest::AttemptId;
 /// The most bytes of entries in one page of a log.
 pub const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
+/// The most bytes of a cosignature's line: a name of 255 bytes and 76 bytes in base64 fit.
+pub const MAX_COSIGNATURE: usize = 512;
+
 /// Bytes that are no message.
 #[derive(Debug, Error)]
 #[error("the message is malformed")]
@@ -31,6 +34,18 @@ pub enum Request {
     Submit {
         /// Its envelope.
         envelope: Vec<u8>,
+    },
+    /// A node's cosignature of the candidate that a page carried.
+    Cosign {
+        /// How many entries the candidate has.
+        size: u64,
+        /// The signature line, with its newline; at most [`MAX_COSIGNATURE`] bytes.
+        line: Vec<u8>,
+    },
+    /// What the log said when it had so many entries, for a follower whose copy does not fit it.
+    Prefix {
+        /// How many.
+        size: u64,
     },
 }
 
@@ -64,6 +79,10 @@ pub enum Response {
         /// Why, for people.
         reason: String,
     },
+    /// The cosignature counts.
+    Cosigned,
+    /// What the log says it was.
+    Prefix(Prefix),
 }
 
 /// A page of the log.
@@ -74,6 +93,21 @@ pub struct Page {
     /// The latest checkpoint, a signed note.
     pub checkpoint: Vec<u8>,
     /// Where the page ends before the checkpoint does: the RFC 6962 consistency proof from its end to it.
+    pub proof: Vec<[u8; 32]>,
+    /// The checkpoint that nodes are asked to cosign, a signed note; empty where none is wanted.
+    pub candidate: Vec<u8>,
+    /// The latest checkpoint that the policy's quorum cosigned, with its lines; empty where none is.
+    pub cosigned: Vec<u8>,
+}
+
+/// What a log was at an earlier size, as its coordinator says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prefix {
+    /// The latest checkpoint, a signed note.
+    pub checkpoint: Vec<u8>,
+    /// The root that its tree had at the size asked for.
+    pub root: [u8; 32],
+    /// The RFC 6962 consistency proof from there to the checkpoint.
     pub proof: Vec<[u8; 32]>,
 }
 
@@ -126,6 +160,22 @@ mod tests {
         assert_eq!(Request::decode(&bytes).unwrap(), Request::Log { from: 7 });
         bytes.push(0);
         assert!(Request::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn messages_have_the_numbers_of_the_specification() {
+        let request = |request: Request| request.encode().unwrap();
+        assert_eq!(request(Request::Log { from: 300 }), [0, 0xac, 2]);
+        assert_eq!(request(Request::Work(WorkRequest { gpu: true })), [1, 1]);
+        assert_eq!(request(Request::Submit { envelope: vec![9] }), [2, 1, 9]);
+        let line = vec![7, 8];
+        assert_eq!(
+            request(Request::Cosign { size: 300, line }),
+            [3, 0xac, 2, 2, 7, 8]
+        );
+        assert_eq!(request(Request::Prefix { size: 300 }), [4, 0xac, 2]);
+        assert_eq!(Response::Idle.encode().unwrap(), [2]);
+        assert_eq!(Response::Cosigned.encode().unwrap(), [5]);
     }
 
     proptest! {

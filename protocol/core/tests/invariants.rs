@@ -20,6 +20,8 @@ mod jumble;
 mod network;
 #[path = "support/observer.rs"]
 mod observer;
+#[path = "support/rows.rs"]
+mod rows;
 #[path = "support/world.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod world;

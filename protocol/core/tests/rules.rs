@@ -12,16 +12,24 @@
 
 #[path = "rules/attempts.rs"]
 mod attempts;
+#[path = "rules/credit.rs"]
+mod credit;
 #[path = "rules/draws.rs"]
 mod draws;
 #[path = "rules/endings.rs"]
 mod endings;
+#[path = "rules/enrollment.rs"]
+mod enrollment;
 #[path = "rules/fairness.rs"]
 mod fairness;
 #[path = "support/fixtures.rs"]
 mod fixtures;
 #[path = "rules/parties.rs"]
 mod parties;
+#[path = "rules/row.rs"]
+mod row;
+#[path = "support/rows.rs"]
+mod rows;
 #[path = "rules/verification.rs"]
 mod verification;
 #[path = "support/world.rs"]

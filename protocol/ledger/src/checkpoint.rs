@@ -8,10 +8,13 @@ use thiserror::Error;
 
 use crate::tree::TreeHash;
 
+mod cosignature;
 mod key;
 mod note;
 
-pub use key::{Origin, VerifierKey};
+pub(crate) use cosignature::cosign;
+pub use cosignature::{Cosignature, MAX_CLOCK_LEAD};
+pub use key::{NoteKey, Origin, VerifierKey, WitnessKey};
 pub use note::SignatureLine;
 
 /// The most bytes of a signed checkpoint: sixteen post-quantum signatures fit.
@@ -55,6 +58,19 @@ pub enum CheckpointError {
     /// The text is no verifier key.
     #[error("this is no verifier key: it must read NAME+8 hexadecimal digits+base64, of type Ed25519")]
     VerifierKey,
+    /// The text is no witness's key.
+    #[error(
+        "this is no witness's key: it must read NAME+8 hexadecimal digits+base64, of type 4, Ed25519 cosignature"
+    )]
+    WitnessKey,
+    /// A cosignature is dated after the reader's time.
+    #[error("`{witness}` cosigned this checkpoint {seconds} s from now: set its clock or this machine's")]
+    FromTheFuture {
+        /// The witness's name.
+        witness: String,
+        /// By how much, in seconds.
+        seconds: u64,
+    },
 }
 
 /// The head of a log: how many entries it has and what they hash to.
@@ -119,7 +135,7 @@ impl Checkpoint {
 }
 
 /// Decimal digits, no sign and no leading zero: one spelling for one number.
-fn parse_size(text: &str) -> Result<u64, CheckpointError> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, CheckpointError> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     let size = if plain { text.parse().ok() } else { None };
     size.ok_or(CheckpointError::Text(

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! checkpoint                      the latest signed checkpoint
+//! checkpoint.cosigned             the latest one that enough witnesses cosigned
 //! tile/entries/000                256 entries, each after its length in two bytes
 //! tile/0/000                      the leaf hashes of those entries: their checksums
 //! tile/1/000.p/3                  the hashes above, for static serving
@@ -31,6 +32,9 @@ mod verify;
 
 pub(crate) use verify::walk;
 pub use verify::{RebuildError, rebuild};
+
+const CHECKPOINT: &str = "checkpoint";
+const COSIGNED: &str = "checkpoint.cosigned";
 
 /// Why the plain files could not be read or written.
 #[derive(Debug, Error)]
@@ -105,15 +109,32 @@ impl Files {
     /// # Errors
     /// [`FilesError::Checkpoint`] where it is not `key`'s, [`FilesError::Io`].
     pub fn checkpoint(&self, key: &VerifierKey) -> Result<Option<SignedCheckpoint>, FilesError> {
-        let Some(bytes) = self.read("checkpoint", MAX_CHECKPOINT as u64)? else {
+        self.signed(CHECKPOINT, key)
+    }
+
+    /// The latest checkpoint that witnesses cosigned, the log's own signature verified under `key`;
+    /// `None` where there is none yet.
+    ///
+    /// # Errors
+    /// As [`Files::checkpoint`].
+    pub fn cosigned(&self, key: &VerifierKey) -> Result<Option<SignedCheckpoint>, FilesError> {
+        self.signed(COSIGNED, key)
+    }
+
+    fn signed(&self, name: &str, key: &VerifierKey) -> Result<Option<SignedCheckpoint>, FilesError> {
+        let Some(bytes) = self.read(name, MAX_CHECKPOINT as u64)? else {
             return Ok(None);
         };
         SignedCheckpoint::open(&bytes, key)
             .map(Some)
             .map_err(|source| FilesError::Checkpoint {
-                path: self.root.join("checkpoint"),
+                path: self.root.join(name),
                 source,
             })
+    }
+
+    pub(crate) fn write_cosigned(&self, checkpoint: &SignedCheckpoint) -> Result<(), FilesError> {
+        self.write(COSIGNED, checkpoint.as_bytes())
     }
 
     /// Writes the full bundles and tiles that are not here yet.
@@ -130,7 +151,7 @@ impl Files {
         checkpoint: &SignedCheckpoint,
     ) -> Result<(), LogError> {
         self.write_tiles(log, checkpoint.size(), true)?;
-        self.write("checkpoint", checkpoint.as_bytes())?;
+        self.write(CHECKPOINT, checkpoint.as_bytes())?;
         for tile in Tile::added(old, checkpoint.size()) {
             self.prune(tile, &tile.path());
             if tile.level == 0 {

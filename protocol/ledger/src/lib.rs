@@ -5,7 +5,7 @@
 //! later log extends an earlier one, that two signed checkpoints cannot both be true.
 //!
 //! Formats are public ones, so other tools can read the log: RFC 6962 trees over SHA-256, C2SP
-//! `signed-note`, `tlog-checkpoint` and `tlog-tiles`.
+//! `signed-note`, `tlog-checkpoint`, `tlog-cosignature`, `tlog-witness` and `tlog-tiles`.
 //!
 //! Everything here blocks. Callers put a [`Log`] on a blocking thread.
 
@@ -15,16 +15,22 @@ pub mod files;
 #[cfg(test)]
 mod fixture;
 pub mod log;
+pub mod proof_file;
 pub mod replica;
 pub mod store;
 pub mod tree;
+pub mod witness;
 
 pub use audit::{AuditError, AuditReport, audit_directory, audit_store, read_directory};
-pub use checkpoint::{Checkpoint, CheckpointError, Origin, SignatureLine, SignedCheckpoint, VerifierKey};
+pub use checkpoint::{
+    Checkpoint, CheckpointError, Cosignature, Origin, SignatureLine, SignedCheckpoint, VerifierKey, WitnessKey,
+};
 pub use log::{Log, LogError, OpenReport};
-pub use replica::{Fork, Offered, Replica, ReplicaError};
+pub use proof_file::{ProofFileError, ProvedEntry, RowProof, TlogProof};
+pub use replica::{Fork, ForkError, Offered, Replica, ReplicaError};
 pub use store::{Batch, MemoryStore, SledStore, Store, StoreError};
 pub use tree::TreeHash;
+pub use witness::{AddCheckpoint, Witness, WitnessError};
 
 /// The most bytes an entry may have: an entry bundle gives its length in 16 bits.
 pub const MAX_ENTRY: usize = u16::MAX as usize;

@@ -17,6 +17,7 @@ use crate::store::{Batch, Store};
 use crate::tree::{TILE_WIDTH, Tile, Tree, TreeHash};
 
 pub(crate) mod check;
+mod cosigned;
 mod error;
 mod folder;
 mod open;
@@ -35,6 +36,7 @@ pub struct Log<S> {
     key: VerifierKey,
     tree: Tree,
     checkpoint: Option<SignedCheckpoint>,
+    cosigned: Option<SignedCheckpoint>,
     report: OpenReport,
     failed: bool,
 }
@@ -318,7 +320,15 @@ impl<S: Store> Log<S> {
             }
             Some(old) => old.size(),
         };
-        files.publish(&self.view(), old, checkpoint)
+        files.publish(&self.view(), old, checkpoint)?;
+        if let Some(cosigned) = self
+            .cosigned
+            .as_ref()
+            .filter(|one| one.size() <= checkpoint.size())
+        {
+            files.write_cosigned(cosigned)?;
+        }
+        Ok(())
     }
 
     /// The key under which this log's checkpoints are verified.

@@ -17,7 +17,8 @@ use crate::tree::{TreeHash, verify_consistency};
 
 mod fork;
 
-pub use fork::Fork;
+pub use fork::{FORK_PROOF, Fork, ForkError, MAX_FORK_PROOF};
+pub(crate) use fork::{MAX_PROOF, hashes};
 
 /// What an offer led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +220,15 @@ impl<S: Store> Replica<S> {
             // What was taken in part by part has no checkpoint here yet to hold against this one.
             _ => Err(ReplicaError::Root { first: held }),
         }
+    }
+
+    /// Keeps a checkpoint of this log that witnesses cosigned. Whether they are enough is its caller's
+    /// decision.
+    ///
+    /// # Errors
+    /// As [`Log::set_cosigned`].
+    pub fn keep_cosigned(&mut self, signed: SignedCheckpoint) -> Result<(), LogError> {
+        self.log.set_cosigned(signed)
     }
 
     /// Judges a larger checkpoint by a consistency proof: `prefix_root` is what its sender says the

@@ -13,10 +13,12 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 mod proof;
+mod prover;
 mod tiles;
 
-pub(crate) use proof::{consistency, inclusion, range_root};
+pub(crate) use proof::{consistency, inclusion, prefix_root, range_root};
 pub use proof::{verify_consistency, verify_inclusion};
+pub use prover::Prover;
 pub(crate) use tiles::Tree;
 pub use tiles::{TILE_WIDTH, Tile};
 

@@ -8,7 +8,7 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use proptest::prelude::*;
 use quorate_core::Keypair;
 use quorate_ledger::tree::{Tile, verify_consistency, verify_inclusion};
-use quorate_ledger::{Log, MemoryStore, TreeHash, VerifierKey};
+use quorate_ledger::{Log, MemoryStore, TreeHash, VerifierKey, Witness, WitnessKey};
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::{HashReader, TileHashReader, TileReader};
 
@@ -61,6 +61,82 @@ fn we_verify_what_signed_note_signs() {
     let read = quorate_ledger::SignedCheckpoint::open(&note.to_bytes(), &key()).unwrap();
     assert_eq!(*read.checkpoint(), log.head());
     assert_eq!(read, log.head().sign(&keypair()).unwrap(), "both sign alike");
+}
+
+/// A verifier of cosignatures on top of the other implementation: its note format, its key ids, its Ed25519.
+struct Cosigner {
+    name: String,
+    id: u32,
+    plain: StandardVerifier,
+}
+
+impl Cosigner {
+    /// From a witness's key as we write it.
+    fn new(key: &WitnessKey) -> Self {
+        let (name, public) = (key.name().as_str(), key.public().as_bytes());
+        let kind = |kind: u8| [&[kind][..], public].concat();
+        let plain = VerifierKey::new(key.name().clone(), *key.public());
+        let cosigner = Self {
+            name: name.to_owned(),
+            id: signed_note::key_id(name, &kind(4)),
+            plain: StandardVerifier::new(&plain.to_string()).unwrap(),
+        };
+        assert_eq!(cosigner.id, u32::from_be_bytes(key.key_id()));
+        cosigner
+    }
+}
+
+impl signed_note::Verifier for Cosigner {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn key_id(&self) -> u32 {
+        self.id
+    }
+
+    fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
+        let Some((time, signature)) = signature.split_first_chunk() else {
+            return false;
+        };
+        let head = format!("cosignature/v1\ntime {}\n", u64::from_be_bytes(*time));
+        self.plain.verify(&[head.as_bytes(), text].concat(), signature)
+    }
+}
+
+#[test]
+fn signed_note_verifies_the_cosignatures_of_our_witnesses() {
+    let (mut log, _folder) = log(&numbered(10));
+    let signed = log.sign_checkpoint(&keypair()).unwrap();
+    let cosign = |secret: u8| {
+        let mut witness = Witness::new(MemoryStore::default(), Keypair::from_secret([secret; 32]));
+        witness.trust(key()).unwrap();
+        let line = witness.cosign(&log, &signed, 1_764_000_000).unwrap();
+        (witness.key().clone(), line)
+    };
+    let (one, first) = cosign(1);
+    let (_, second) = cosign(2);
+    let both = signed
+        .with_signature(&first)
+        .and_then(|signed| signed.with_signature(&second))
+        .unwrap();
+    let note = Note::from_bytes(both.as_bytes()).unwrap();
+    let log_key = StandardVerifier::new(&key().to_string()).unwrap();
+    let known = VerifierList::new(vec![Box::new(log_key), Box::new(Cosigner::new(&one))]);
+    let (verified, unknown) = note.verify(&known).unwrap();
+    assert_eq!(
+        (verified.len(), unknown.len()),
+        (2, 1),
+        "the second witness is nobody they know"
+    );
+    assert_eq!(verified[1].name(), one.name().as_str());
+
+    let mut line = first.clone();
+    line.signature[20] ^= 1;
+    let spoilt = signed.with_signature(&line).unwrap();
+    let note = Note::from_bytes(spoilt.as_bytes()).unwrap();
+    let known = VerifierList::new(vec![Box::new(Cosigner::new(&one))]);
+    assert!(note.verify(&known).is_err());
 }
 
 /// Serves an export to the other implementation, which asks for tiles by its own paths.

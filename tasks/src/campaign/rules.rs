@@ -56,8 +56,9 @@ pub(super) fn broken_rule(
             "verification",
             v.is_sound() && v.seal_seconds <= MAX_SECONDS && v.reveal_seconds <= MAX_SECONDS,
             format!(
-                "needs replicas from 2, escalation from 1, max_rescores from replicas to {}, and times from 1 to {MAX_SECONDS} seconds",
-                Verification::MOST
+                "needs replicas from 2, escalation from 1, max_rescores from replicas to {}, times from 1 to {MAX_SECONDS} seconds, and audit_percent, if any, from {} to 100",
+                Verification::MOST,
+                Verification::LEAST_AUDIT
             ),
         ),
     ];

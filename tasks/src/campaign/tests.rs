@@ -14,6 +14,7 @@ agents = ["./agent"]
 [verification]
 replicas = 3
 max_rescores = 7
+audit_percent = 10
 "#;
 
 /// A folder with an environment and an agent in it, for campaign files that lie beside them.
@@ -44,6 +45,7 @@ fn names_and_folders_are_found() {
     assert_eq!(file.agents, [Source::Folder(dir.path().join("./agent"))]);
     assert_eq!((file.attempts, file.max_leases, file.grace_seconds), (2, 5, 30));
     assert_eq!((file.verification.replicas, file.verification.escalation), (3, 2));
+    assert_eq!(file.verification.audit_percent, Some(10));
 }
 
 #[test]
@@ -60,12 +62,14 @@ fn what_is_left_out_has_a_default() {
         max_rescores,
         seal_seconds,
         reveal_seconds,
+        audit_percent,
     } = file.verification;
     assert_eq!((file.max_leases, file.grace_seconds), (6, 60));
     assert_eq!(
         (replicas, escalation, max_rescores, seal_seconds, reveal_seconds),
         (2, 2, 6, 120, 60)
     );
+    assert_eq!(audit_percent, None, "nobody's word saves a rescore unless somebody asks for it");
 }
 
 #[test]
@@ -96,6 +100,8 @@ fn each_rule_names_its_field() {
             "max_rescores from replicas",
         ),
         ("max_rescores = 7", "max_rescores = 10", "to 9"),
+        ("audit_percent = 10", "audit_percent = 4", "audit_percent, if any, from 5"),
+        ("audit_percent = 10", "audit_percent = 101", "audit_percent, if any, from 5"),
         ("replicas = 3", "replicas = 300", "line 10"),
         ("[\"./agent\"]", "[]", "`agents` lists 1 to"),
         ("[\"./agent\"]", "[\"./agent\", \"./agent\"]", "different agents"),

@@ -48,6 +48,7 @@ impl World {
             key: coordinator.public(),
             vrf_key: vrf.public(),
             enrollment: EnrollmentPolicy::Open,
+            witness_quorum: 0,
             at: now,
         })
         .sign(&[&coordinator])
@@ -149,6 +150,7 @@ impl World {
                 max_rescores: 5,
                 seal_seconds: SECONDS,
                 reveal_seconds: SECONDS,
+                audit_percent: None,
             },
             at: self.now,
         });
@@ -244,6 +246,7 @@ impl World {
                     attempt,
                     round: plan.round,
                     draw: self.vrf.prove(&input),
+                    quorum: plan.quorum,
                     passed_over: plan.passed_over,
                     verifiers: plan.verifiers,
                     seal_by: plan.seal_by,

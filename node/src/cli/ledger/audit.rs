@@ -12,6 +12,8 @@ use quorate_ledger::{AuditError, AuditReport, SledStore, StoreError, VerifierKey
 use serde::Serialize;
 
 use super::judged;
+use super::remote::Source;
+use super::witnesses::{Cosigned, Witnesses};
 use crate::cli::{Failure, Global};
 use crate::home::Home;
 use crate::ledgers::{LedgerHome, LedgersError};
@@ -23,12 +25,14 @@ pub(crate) struct Audit {
     /// Which ledger, if the home holds several: its origin, or the beginning of its coordinator's id
     #[arg(long)]
     log: Option<String>,
-    /// Audit an exported folder instead of this home's copy
-    #[arg(long, value_name = "DIR")]
+    /// Audit an export instead of this home's copy: a folder, or its address on a web server
+    #[arg(long, value_name = "DIR|URL")]
     from: Option<PathBuf>,
     /// The log's key, if this home does not follow it: NAME+HASH+KEY, from its operator
     #[arg(long, value_name = "VERIFIERKEY", requires = "from")]
     key: Option<VerifierKey>,
+    #[command(flatten)]
+    witnesses: Witnesses,
 }
 
 /// What an audit found.
@@ -41,6 +45,7 @@ struct Audited {
     root: String,
     records: BTreeMap<&'static str, u64>,
     attempts: BTreeMap<&'static str, u64>,
+    cosigned: Cosigned,
     database: Database,
 }
 
@@ -62,8 +67,12 @@ enum Database {
 impl Audit {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<()> {
         let home = global.home()?;
+        let mut source = None;
         let audited = match &self.from {
-            Some(dir) => self.key_for(&home, dir).map(|key| (key, dir.clone(), None)),
+            Some(from) => self.key_for(&home, from).and_then(|key| {
+                let source = source.insert(Source::bring(&home, from, &key)?);
+                Ok((key, source.path().to_owned(), None))
+            }),
             None => LedgerHome::choose(&home, self.log.as_deref())
                 .map(|ledger| (ledger.key.clone(), ledger.files(), Some(ledger.path.join("db"))))
                 .map_err(Into::into),
@@ -83,7 +92,8 @@ impl Audit {
             Some(path) => check_database(&path, &key, &reading.report)?,
             None => Database::None,
         };
-        let audited = Audited::new(&key, &reading, database);
+        let cosigned = self.witnesses.check(&files, &key, &reading)?;
+        let audited = Audited::new(&key, &reading, cosigned, database);
         if global.json {
             return json(&audited);
         }
@@ -146,7 +156,7 @@ fn check_database(path: &Path, key: &VerifierKey, files: &AuditReport) -> anyhow
 }
 
 impl Audited {
-    fn new(key: &VerifierKey, reading: &Reading, database: Database) -> Self {
+    fn new(key: &VerifierKey, reading: &Reading, cosigned: Cosigned, database: Database) -> Self {
         let mut records = BTreeMap::new();
         for record in reading
             .entries
@@ -171,6 +181,7 @@ impl Audited {
             root: reading.report.root.to_string(),
             records,
             attempts,
+            cosigned,
             database,
         }
     }
@@ -184,6 +195,7 @@ impl Audited {
         line(format!("  root      {}", self.root));
         line(format!("  records   {}", counts(&self.records)));
         line(format!("  attempts  {}", counts(&self.attempts)));
+        self.cosigned.print();
         line(match &self.database {
             Database::Sound { entries } => format!("  database  sound too, {entries} entries"),
             Database::InUse => "  database  not checked: a running process has it open".to_owned(),

@@ -5,11 +5,11 @@ use clap::Args;
 use quorate_core::digest::RecordId;
 use quorate_core::{Envelope, Record};
 use quorate_ledger::TreeHash;
-use quorate_ledger::tree::verify_inclusion;
+use quorate_ledger::tree::{Prover, verify_inclusion};
 use serde::Serialize;
 
 use super::judged;
-use super::proof::inclusion;
+use super::prove::print_exactly;
 use super::summary::{signers, summary};
 use crate::cli::{Global, lookup};
 use crate::ledgers::LedgerHome;
@@ -30,6 +30,9 @@ pub(crate) struct Show {
     /// List so many of the last entries
     #[arg(long, default_value_t = 50)]
     limit: usize,
+    /// Print the entry byte by byte as it stands in the log
+    #[arg(long, requires = "which")]
+    raw: bool,
 }
 
 /// One line of the list.
@@ -59,6 +62,9 @@ impl Show {
         match &self.which {
             Some(which) => {
                 let (index, envelope) = find(&reading.entries, which)?;
+                if self.raw {
+                    return print_exactly(envelope.bytes());
+                }
                 show(&reading, index, envelope, global.json)
             }
             None => list(&reading, self.limit, global.json),
@@ -188,14 +194,10 @@ fn prove(reading: &Reading, index: usize) -> Option<Inclusion> {
         .take(size)
         .map(|entry| TreeHash::leaf(entry.bytes()))
         .collect();
-    let proof = inclusion(index, &leaves)?;
-    let verified = verify_inclusion(
-        leaves.get(index)?,
-        index as u64,
-        checkpoint.size,
-        &checkpoint.root,
-        &proof,
-    );
+    let leaf = *leaves.get(index)?;
+    let index = index as u64;
+    let proof = Prover::new(leaves).inclusion(index)?;
+    let verified = verify_inclusion(&leaf, index, checkpoint.size, &checkpoint.root, &proof);
     Some(Inclusion {
         size: checkpoint.size,
         root: checkpoint.root,

@@ -1,14 +1,21 @@
 //! A record in one line, for people.
 
 use quorate_core::digest::{AttemptId, BundleId};
-use quorate_core::record::{Decision, Forfeit, ForfeitReason, Lease, Reveal, Verdict};
+use quorate_core::record::{Admitted, Decision, Forfeit, ForfeitReason, Lease, Reveal, Verdict};
 use quorate_core::score::Outcome;
 use quorate_core::{Envelope, History, NodeId, PublicKey, Record};
 
 /// What a record says.
 pub(super) fn summary(record: &Record, history: &History) -> String {
     match record {
-        Record::Coordinator(record) => format!("the log {} begins", record.origin),
+        Record::Coordinator(record) => match record.witness_quorum {
+            0 => format!("the log {} begins", record.origin),
+            n => format!("the log {} begins; {n} operators must cosign it", record.origin),
+        },
+        Record::Admission(record) => match record.admits {
+            Admitted::Operator(key) => format!("operator {} may enroll", key_start(&key)),
+            Admitted::Invitation(key) => format!("one operator may enroll by invitation {}", key_start(&key)),
+        },
         Record::Enrollment(record) => {
             format!(
                 "{} enrolls node {} ({})",
@@ -69,6 +76,10 @@ pub(super) fn summary(record: &Record, history: &History) -> String {
         Record::Correction(record) => format!("withdraws {}: {}", record.corrects.short(), record.reason),
         other => other.kind().to_owned(),
     }
+}
+
+fn key_start(key: &PublicKey) -> String {
+    key.to_string().chars().take(8).collect()
 }
 
 /// Who signed an envelope, by part and name.

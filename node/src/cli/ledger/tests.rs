@@ -18,6 +18,7 @@ fn home_with_log(folder: &Path) -> (Home, LedgerHome) {
         key: key.public(),
         vrf_key: VrfSecret::from_seed([1; 32]).public(),
         enrollment: EnrollmentPolicy::Open,
+        witness_quorum: 0,
         at: Timestamp(1),
     });
     let mut log = Log::open_dir(&ledger.path, ledger.key.clone()).unwrap();

@@ -55,8 +55,8 @@ pub struct Proceedings {
     pub claim_index: u64,
     /// The digest of its signed bytes.
     pub claim_digest: Digest,
-    /// How many seals must be in before any is opened.
-    pub replicas: u8,
+    /// How many agreeing rescores decide, and so how many seals must be in before any is opened.
+    pub quorum: u8,
     /// What the executor said it scored, once opened.
     pub claimed: Option<(Outcome, RecordId)>,
     /// The draw's output, once there was a draw.
@@ -132,10 +132,10 @@ impl Proceedings {
         self.assigned.iter().filter(|assigned| assigned.is_live())
     }
 
-    /// Whether seals may be opened: as many verifiers count as the policy asks for, and all have sealed.
+    /// Whether seals may be opened: as many verifiers count as the quorum needs, and all have sealed.
     #[must_use]
     pub fn may_reveal(&self) -> bool {
-        self.live().count() >= usize::from(self.replicas)
+        self.live().count() >= usize::from(self.quorum)
             && self.live().all(|a| a.state != AssignedState::Waiting)
     }
 

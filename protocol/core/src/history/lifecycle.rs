@@ -1,7 +1,8 @@
 //! Rules of an attempt's life: lease, seal or forfeit, draw, seals, reveals, verdict.
 
 use super::{
-    Assigned, AssignedState, Attempt, History, Phase, Proceedings, RuleError, require, signed_by, unknown,
+    Assigned, AssignedState, Attempt, Extent, History, Phase, Proceedings, RuleError, require, signed_by,
+    unknown,
 };
 use crate::digest::{AttemptId, Digest};
 use crate::envelope::Envelope;
@@ -30,7 +31,10 @@ impl History {
         let asked = terms.bundles.contains(&lease.bundle) && terms.agents.iter().any(|a| a.id == lease.agent);
         require(asked, KIND, "its campaign asks for no such bundle and agent")?;
         let slot = (lease.bundle, lease.agent);
-        let granted = campaign.leases.get(&slot).copied().unwrap_or(0);
+        let granted = match self.extent {
+            Extent::Whole => campaign.leases.get(&slot).copied().unwrap_or(0),
+            Extent::Excerpt => lease.number,
+        };
         let standing = campaign.standing.get(&slot).copied().unwrap_or(0);
         require(lease.number == granted, KIND, "leases are numbered in order")?;
         require(
@@ -79,7 +83,7 @@ impl History {
         )?;
         let in_time = claim.at >= attempt.lease.at && claim.at <= attempt.lease.deadline;
         require(in_time, KIND, "it was not sealed between lease and deadline")?;
-        let replicas = self
+        let quorum = self
             .policy(attempt)
             .ok_or_else(|| unknown(KIND, &attempt.lease.campaign))?
             .replicas;
@@ -88,7 +92,7 @@ impl History {
             claim_record: envelope.id(),
             claim_index: self.size,
             claim_digest: Digest::of(envelope.payload()),
-            replicas,
+            quorum,
             claimed: None,
             draw: None,
             rounds: 0,
@@ -150,12 +154,14 @@ impl History {
                 kind: KIND,
                 rule: "its draw does not verify",
             })?;
-        let plan = self
-            .plan_assignment(attempt, proceedings, &output, record.at)
-            .ok_or(RuleError::Broken {
-                kind: KIND,
-                rule: "nobody is to be drawn or passed over now",
-            })?;
+        let plan = match self.extent {
+            Extent::Whole => self.plan_assignment(attempt, proceedings, &output, record.at),
+            Extent::Excerpt => self.plan_as_stated(attempt, proceedings, &output, record),
+        };
+        let plan = plan.ok_or(RuleError::Broken {
+            kind: KIND,
+            rule: "nobody is to be drawn or passed over now",
+        })?;
         require(
             record.round == plan.round,
             KIND,
@@ -169,6 +175,11 @@ impl History {
             "it passes over exactly those who are late",
         )?;
         require(
+            record.quorum == plan.quorum,
+            KIND,
+            "its quorum is not what policy and credit give",
+        )?;
+        require(
             record.verifiers == plan.verifiers,
             KIND,
             "its verifiers are not those the draw gives",
@@ -177,7 +188,9 @@ impl History {
         let mut after = proceedings.as_ref().clone();
         after.draw = Some(output);
         after.rounds += 1;
+        // By the quorum so far: it says which seals may be opened, and so who is late.
         after.pass_over(record.at);
+        after.quorum = plan.quorum;
         // Whoever is still at work waits for the new seals, and so does the executor.
         for assigned in after.assigned.iter_mut().filter(|a| a.is_live()) {
             assigned.reveal_by = plan.reveal_by;
@@ -197,11 +210,12 @@ impl History {
                 state: AssignedState::Waiting,
             });
         }
-        for node in plan.passed_over {
-            if let Some(state) = self.nodes.get_mut(&node) {
+        for node in &plan.passed_over {
+            if let Some(state) = self.nodes.get_mut(node) {
                 state.dormant = true;
             }
         }
+        self.settle_passed_over(&after, &plan.passed_over, record.at);
         self.set_phase(record.attempt, Phase::Verifying(Box::new(after)));
         Ok(())
     }
@@ -300,7 +314,8 @@ impl History {
             ..verdict.clone()
         };
         require(unstamped == expected, KIND, "it is not what the rescores come to")?;
-        let proceedings = proceedings.clone();
+        let (proceedings, attempt) = (proceedings.clone(), attempt.clone());
+        self.settle_verdict(&attempt, &verdict);
         let id = verdict.attempt;
         self.set_phase(
             id,

@@ -3,19 +3,15 @@
 //! The coordinator takes these steps; the rules check each against the same functions, so there is
 //! one definition of what the log must say next.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
+use super::plan::{Plan, draws};
 use super::{AssignedState, Attempt, History, Phase, Proceedings};
-use crate::agreement::Agreement;
+use crate::agreement::{Agreement, Relation};
 use crate::digest::{AgentId, AttemptId, BundleId, CampaignId};
-use crate::draw::{self, Candidate};
-use crate::identity::{NodeId, PublicKey};
 use crate::record::{ClaimCheck, Decision, Verdict, Verification};
 use crate::score::Outcome;
 use crate::task::TaskSpec;
 use crate::text::Timestamp;
-use crate::verdict::{Judgement, check_claim, judge};
+use crate::verdict::{Judgement, check_claim, confirmed, judge};
 use crate::vrf::VrfOutput;
 
 /// A place for one more lease.
@@ -29,21 +25,6 @@ pub struct Slot {
     pub agent: AgentId,
     /// The number the lease will have.
     pub number: u32,
-}
-
-/// What an assignment will say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// Which assignment of the attempt it is.
-    pub round: u32,
-    /// Who is late.
-    pub passed_over: Vec<NodeId>,
-    /// Who is drawn: nobody where no more are wanted, or there is nobody.
-    pub verifiers: Vec<NodeId>,
-    /// They seal by then,
-    pub seal_by: Timestamp,
-    /// and reveal by then.
-    pub reveal_by: Timestamp,
 }
 
 /// What the coordinator does next about an attempt.
@@ -111,45 +92,39 @@ impl History {
         }
     }
 
-    /// The assignment that is due at `now`, if one is: somebody is late, or more verifiers are wanted
-    /// than are at work and there are some to draw. Those who are not late are waited for.
-    pub(super) fn plan_assignment(
+    /// How many agreeing rescores decide an attempt that verifiers are at work on.
+    pub(super) fn needed(&self, attempt: &Attempt, proceedings: &Proceedings, now: Timestamp) -> Option<u8> {
+        let (rule, policy) = (self.agreement(attempt)?, self.policy(attempt)?);
+        let claimed = proceedings.claimed.as_ref().map(|(outcome, _)| outcome);
+        let unconfirmed = match (proceedings.rescores().as_slice(), claimed) {
+            ([only], Some(claim)) => rule.relate(claim, only.outcome) != Relation::Agree,
+            ([_], None) => proceedings.is_over(now),
+            _ => false,
+        };
+        Some(if unconfirmed {
+            policy.replicas
+        } else {
+            proceedings.quorum
+        })
+    }
+
+    /// What the rescores come to; `None` where the claim is waited for.
+    pub(super) fn judgement(
         &self,
         attempt: &Attempt,
         proceedings: &Proceedings,
-        output: &VrfOutput,
-        now: Timestamp,
-    ) -> Option<Plan> {
-        let policy = self.policy(attempt)?;
-        let passed_over: Vec<NodeId> = proceedings.late(now).map(|a| a.node).collect();
-        let mut after = proceedings.clone();
-        after.pass_over(now);
-        let candidates = self.candidates(attempt, &after, &passed_over);
-        let pending = after
-            .live()
-            .filter(|a| !matches!(a.state, AssignedState::Revealed(..)))
-            .count();
-        let wanted = match judge(
-            &self.spec(attempt)?.agreement,
-            policy,
-            &after.rescores(),
-            candidates.len() + pending,
-        ) {
-            Judgement::Escalate(more) => more.saturating_sub(pending),
-            Judgement::Decided { .. } => 0,
-        };
-        let verifiers = draw::rank(output, &candidates, &BTreeSet::new(), wanted);
-        let seal_by = now.after(Duration::from_secs(u64::from(policy.seal_seconds)));
-        let reveal_by = seal_by.after(Duration::from_secs(u64::from(policy.reveal_seconds)));
-        let round = proceedings.rounds;
-        let due = !(verifiers.is_empty() && passed_over.is_empty());
-        due.then_some(Plan {
-            round,
-            passed_over,
-            verifiers,
-            seal_by,
-            reveal_by,
-        })
+        quorum: u8,
+        available: usize,
+    ) -> Option<Judgement> {
+        let (rule, policy) = (self.agreement(attempt)?, self.policy(attempt)?);
+        let rescores = proceedings.rescores();
+        let claimed = proceedings.claimed.as_ref().map(|(outcome, _)| outcome);
+        match (quorum, rescores.as_slice(), claimed) {
+            (1, [], _) => Some(Judgement::Escalate(1)),
+            (1, [_], None) => None,
+            (1, [only], Some(_)) => Some(confirmed(rule, *only)),
+            _ => Some(judge(rule, policy, &rescores, available)),
+        }
     }
 
     /// The verdict at `now`; `None` while somebody may still reveal, more verifiers are to be drawn, or
@@ -176,12 +151,13 @@ impl History {
             return None;
         }
         let rescores = proceedings.rescores();
-        let available = self.candidates(attempt, proceedings, &[]).len();
-        let Judgement::Decided {
+        let available = self.candidates(attempt, proceedings, &[], now).len();
+        let quorum = self.needed(attempt, proceedings, now)?;
+        let Some(Judgement::Decided {
             decision,
             agreeing,
             outliers,
-        } = judge(rule, policy, &rescores, available)
+        }) = self.judgement(attempt, proceedings, quorum, available)
         else {
             return None;
         };
@@ -207,45 +183,13 @@ impl History {
         })
     }
 
-    /// Nodes that may be drawn now: awake, of operators who have no part in the attempt. A verifier
-    /// that was absent may be drawn again once it is back; one that sealed and never opened may not.
-    /// Nobody is drawn once [`draws`] is reached.
-    fn candidates(&self, attempt: &Attempt, proceedings: &Proceedings, late: &[NodeId]) -> Vec<Candidate> {
-        if self
-            .policy(attempt)
-            .is_none_or(|policy| proceedings.assigned.len() >= draws(policy))
-        {
-            return Vec::new();
-        }
-        let mut taken: BTreeSet<PublicKey> = proceedings
-            .assigned
-            .iter()
-            .filter(|a| a.state != AssignedState::PassedOver { sealed: false })
-            .map(|a| a.operator)
-            .collect();
-        taken.insert(attempt.operator);
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (id, node) in &self.nodes {
-            if !node.dormant && !late.contains(id) && !taken.contains(&node.operator) {
-                // A coordinator holds the claim, and so the draw, before it logs it; not before the lease.
-                let late = node.enrolled > attempt.index;
-                candidates.push(Candidate {
-                    node: *id,
-                    operator: node.operator,
-                    late,
-                });
-            }
-        }
-        candidates
-    }
-
     /// The terms of an attempt's task.
     #[must_use]
     pub fn spec(&self, attempt: &Attempt) -> Option<&TaskSpec> {
         self.bundles.get(&attempt.lease.bundle)
     }
 
-    fn agreement(&self, attempt: &Attempt) -> Option<&Agreement> {
+    pub(super) fn agreement(&self, attempt: &Attempt) -> Option<&Agreement> {
         self.spec(attempt).map(|spec| &spec.agreement)
     }
 
@@ -254,12 +198,6 @@ impl History {
             .get(&attempt.lease.campaign)
             .map(|campaign| &campaign.terms.verification)
     }
-}
-
-/// How often a verifier is drawn for one attempt at most. An artifact that nobody can fetch makes every
-/// verifier late; without an end the network would try it for ever.
-fn draws(policy: &Verification) -> usize {
-    2 * usize::from(policy.max_rescores)
 }
 
 /// Whether too few verifiers are left to open any seal, and no more are drawn.

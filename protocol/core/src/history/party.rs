@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{History, RuleError, require, signed_by, unknown};
+use super::{Extent, History, RuleError, require, signed_by, unknown};
 use crate::digest::{AgentId, BundleId, CampaignId};
 use crate::envelope::Envelope;
 use crate::identity::PublicKey;
-use crate::record::{BundleRecord, Campaign, Enrollment, Host, Qualification};
+use crate::record::{
+    Admission, Admitted, BundleRecord, Campaign, Enrollment, EnrollmentPolicy, Host, Qualification,
+};
 use crate::text::{Name, Timestamp};
 
 /// An enrolled node.
@@ -26,6 +28,31 @@ pub struct NodeState {
     pub dormant: bool,
 }
 
+/// Whom the coordinator admitted. Empty in a log that anybody may join.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admissions {
+    /// Operators that may enroll nodes: admitted by their key, or by an invitation that they used.
+    operators: BTreeSet<PublicKey>,
+    /// Invitations, each with the operator that used it.
+    invitations: BTreeMap<PublicKey, Option<PublicKey>>,
+}
+
+impl Admissions {
+    /// Whether this operator needs no invitation and no admission any more.
+    #[must_use]
+    pub fn holds(&self, operator: &PublicKey) -> bool {
+        self.operators.contains(operator)
+    }
+
+    /// Invitations that nobody used yet.
+    pub fn unused(&self) -> impl Iterator<Item = &PublicKey> {
+        self.invitations
+            .iter()
+            .filter(|(_, operator)| operator.is_none())
+            .map(|(invitation, _)| invitation)
+    }
+}
+
 /// A campaign and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CampaignState {
@@ -38,14 +65,90 @@ pub struct CampaignState {
 }
 
 impl History {
+    pub(super) fn admit(&mut self, envelope: &Envelope, record: &Admission) -> Result<(), RuleError> {
+        const KIND: &str = "admission";
+        self.signed_by_coordinator(envelope, KIND)?;
+        let fits = match (self.coordinator.enrollment, record.admits) {
+            (EnrollmentPolicy::Open, _) => Err("anybody may enroll in this log, so nobody is admitted to it"),
+            (EnrollmentPolicy::Invite, Admitted::Operator(_)) => {
+                Err("this log admits by invitation: make one, and give its code to the operator")
+            }
+            (EnrollmentPolicy::Allowlist, Admitted::Invitation(_)) => {
+                Err("this log admits operators by their keys: ask the operator for its key and admit that")
+            }
+            (EnrollmentPolicy::Invite, Admitted::Invitation(_))
+            | (EnrollmentPolicy::Allowlist, Admitted::Operator(_)) => Ok(()),
+        };
+        fits.map_err(|rule| RuleError::Broken { kind: KIND, rule })?;
+        let admissions = &mut self.admissions;
+        let is_new = match record.admits {
+            Admitted::Operator(key) => admissions.operators.insert(key),
+            // An entry that is there stays as it is: a used invitation is not made good again.
+            Admitted::Invitation(key) if admissions.invitations.contains_key(&key) => false,
+            Admitted::Invitation(key) => admissions.invitations.insert(key, None).is_none(),
+        };
+        require(is_new, KIND, "a key is admitted once")
+    }
+
+    /// The invitation that a sound enrollment uses up, if it needs one.
+    fn check_admitted(
+        &self,
+        envelope: &Envelope,
+        record: &Enrollment,
+    ) -> Result<Option<PublicKey>, RuleError> {
+        const KIND: &str = "enrollment";
+        let both = [record.operator, *record.node.key()];
+        let third = envelope.signers().iter().find(|signer| !both.contains(signer));
+        let policy = self.coordinator.enrollment;
+        match (policy, third) {
+            (EnrollmentPolicy::Invite, Some(key)) if !self.admissions.holds(&record.operator) => {
+                let [operator, node] = both;
+                signed_by(
+                    envelope,
+                    KIND,
+                    &[operator, node, *key],
+                    "the operator, the node and one invitation",
+                )?;
+                // Which invitations there are an excerpt does not tell.
+                if self.extent == Extent::Whole {
+                    self.check_invitation(key)?;
+                }
+                return Ok(Some(*key));
+            }
+            _ => signed_by(envelope, KIND, &both, "the operator and the node")?,
+        }
+        let admitted = policy == EnrollmentPolicy::Open
+            || self.extent == Extent::Excerpt
+            || self.admissions.holds(&record.operator);
+        let rule = match policy {
+            EnrollmentPolicy::Invite => {
+                "this coordinator admits by invitation: ask its operator for a code and pass --invitation CODE"
+            }
+            EnrollmentPolicy::Allowlist | EnrollmentPolicy::Open => {
+                "this coordinator admits operators by their keys: send its operator yours, which `quorate id` shows"
+            }
+        };
+        require(admitted, KIND, rule)?;
+        Ok(None)
+    }
+
+    fn check_invitation(&self, key: &PublicKey) -> Result<(), RuleError> {
+        let invitation = self.admissions.invitations.get(key);
+        require(
+            invitation.is_some(),
+            "enrollment",
+            "the coordinator gave out no such invitation: ask its operator for another code",
+        )?;
+        require(
+            invitation == Some(&None),
+            "enrollment",
+            "the invitation was used before, by another operator: ask for another code",
+        )
+    }
+
     pub(super) fn enroll(&mut self, envelope: &Envelope, record: Enrollment) -> Result<(), RuleError> {
         const KIND: &str = "enrollment";
-        signed_by(
-            envelope,
-            KIND,
-            &[record.operator, *record.node.key()],
-            "the operator and the node",
-        )?;
+        let invitation = self.check_admitted(envelope, &record)?;
         require(
             record.origin == self.coordinator.origin,
             KIND,
@@ -63,6 +166,12 @@ impl History {
             "a renewal is later than what it renews",
         )?;
         let enrolled = known.map_or(self.size, |node| node.enrolled);
+        if let Some(invitation) = invitation {
+            self.admissions.operators.insert(record.operator);
+            self.admissions
+                .invitations
+                .insert(invitation, Some(record.operator));
+        }
         let state = NodeState {
             operator: record.operator,
             name: record.name,

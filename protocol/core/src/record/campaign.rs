@@ -42,11 +42,19 @@ pub struct Verification {
     pub seal_seconds: u32,
     /// Seconds after that to reveal.
     pub reveal_seconds: u32,
+    /// Where set, one rescore that confirms the claim is enough between operators that earned trust
+    /// ([`credit`](crate::credit)), but for this share of attempts, in per cent: the audit floor. The
+    /// draw says which attempts these are. Left out, nobody's word saves a rescore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_percent: Option<u8>,
 }
 
 impl Verification {
     /// The most rescores any policy may ask for: verdicts look at every subset of them.
     pub const MOST: u8 = 9;
+
+    /// The lowest audit floor, in per cent.
+    pub const LEAST_AUDIT: u8 = 5;
 
     /// Whether the numbers make sense together.
     #[must_use]
@@ -57,6 +65,10 @@ impl Verification {
             && self.max_rescores <= Self::MOST
             && self.seal_seconds > 0
             && self.reveal_seconds > 0
+            && match self.audit_percent {
+                Some(percent) => percent >= Self::LEAST_AUDIT && percent <= 100,
+                None => true,
+            }
     }
 }
 

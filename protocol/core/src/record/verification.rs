@@ -50,6 +50,8 @@ pub struct Assignment {
     pub round: u32,
     /// The VRF's proof over the id of the attempt's sealed claim.
     pub draw: VrfProof,
+    /// How many agreeing rescores decide: the policy's replicas; or one, where it has to confirm the claim.
+    pub quorum: u8,
     /// Earlier verifiers who did not seal or reveal in time.
     pub passed_over: Vec<NodeId>,
     /// Those drawn now, in order of rank.

@@ -10,6 +10,7 @@ use quorate_core::record::{ClaimCheck, Verification};
 
 use crate::fixtures::{TRUTH, Terms, member, task, valid};
 use crate::observer::{Observer, published};
+use crate::rows;
 use crate::world::{Sealed, World};
 
 /// How a node behaves. Whoever acts does so every `pace` seconds.
@@ -46,6 +47,7 @@ const POLICY: Verification = Verification {
     max_rescores: 5,
     seal_seconds: 3,
     reveal_seconds: 3,
+    audit_percent: None,
 };
 
 const TERMS: Terms = Terms {
@@ -186,6 +188,7 @@ impl Network {
     }
 
     fn check_blame(&self) {
+        rows::stand_alone(&self.world);
         let steady = self.nodes_with(|c| matches!(c, Conduct::Honest | Conduct::Lies));
         let liars = self.nodes_with(|c| c == Conduct::Lies);
         for attempt in self.world.history.attempts().values() {

@@ -148,6 +148,7 @@ fn an_attempt_without_a_claim_draws_nobody() {
         attempt: id,
         round: 0,
         draw: world.vrf.prove(b"anything"),
+        quorum: 2,
         passed_over: vec![],
         verifiers: vec![node(2), node(3)],
         seal_by: BEGIN,

@@ -2,15 +2,12 @@
 
 use quorate_core::digest::{AgentId, BundleId, Digest, RecordId};
 use quorate_core::history::RuleError;
-use quorate_core::record::{
-    AgentRef, BundleRecord, Campaign, Correction, Qualification, QualifyingRun, REFERENCE_SCORINGS, Role,
-    Scored,
-};
+use quorate_core::record::{AgentRef, BundleRecord, Campaign, Correction, Qualification};
 use quorate_core::text::{Note, Origin};
 use quorate_core::{Envelope, History, Record};
 
 use super::{broken, node, only_the_coordinator_signs, stranger, world, wrong_signer};
-use crate::fixtures::{BEGIN, TRUTH, Terms, genesis, host, member, name, score, task, valid};
+use crate::fixtures::{BEGIN, TRUTH, Terms, genesis, member, name, qualification, score, task, valid};
 use crate::world::World;
 
 #[test]
@@ -163,43 +160,11 @@ fn a_bundle_is_published_once_with_a_scale_that_is_not_flat() {
     assert_eq!(world.refuse(&flat), expected);
 }
 
-fn qualification(world: &World) -> Qualification {
-    let run = |role, normalized: Option<f64>, count| QualifyingRun {
-        role,
-        name: name("any"),
-        scorings: vec![
-            normalized.map_or(
-                Scored::Invalid {
-                    reason: Note::lossy("made up"),
-                },
-                |normalized| Scored::Valid {
-                    raw: score(normalized),
-                    normalized: score(normalized),
-                },
-            );
-            count
-        ],
-        attempt_seconds: score(1.0),
-        scoring_seconds: score(1.0),
-    };
-    Qualification {
-        bundle: world.bundle,
-        runs: vec![
-            run(Role::Null, None, 1),
-            run(Role::Start, Some(0.0), 1),
-            run(Role::Reference, Some(1.0), REFERENCE_SCORINGS),
-            run(Role::Exploit, None, 1),
-        ],
-        host: host(),
-        at: BEGIN,
-    }
-}
-
 #[test]
 fn a_bundle_is_qualified_once_by_runs_that_show_it() {
     let mut world = world(0);
     world.pass(1);
-    let sound = qualification(&world);
+    let sound = qualification(world.bundle);
     assert!(!world.history.is_qualified(&world.bundle));
     let elsewhere = Qualification {
         bundle: BundleId(Digest::of(b"elsewhere")),
@@ -216,7 +181,7 @@ fn a_bundle_is_qualified_once_by_runs_that_show_it() {
     world.must(&world.sign(sound));
     assert!(world.history.is_qualified(&world.bundle));
     world.pass(1);
-    let mut again = qualification(&world);
+    let mut again = qualification(world.bundle);
     again.at.0 += 1;
     let refused = world.refuse(&world.sign(Record::Qualification(again)));
     assert_eq!(refused, broken("qualification", "a bundle is qualified once"));

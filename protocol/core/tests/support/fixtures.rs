@@ -1,8 +1,11 @@
 //! What the test worlds are made of: members, terms, a task, outcomes.
 
 use quorate_core::agreement::{Agreement, Level};
-use quorate_core::digest::{ArtifactId, AttemptId, Digest};
-use quorate_core::record::{Coordinator, DeviceClass, EnrollmentPolicy, Host, Verification};
+use quorate_core::digest::{ArtifactId, AttemptId, BundleId, Digest};
+use quorate_core::record::{
+    Coordinator, DeviceClass, EnrollmentPolicy, Host, Qualification, QualifyingRun, REFERENCE_SCORINGS, Role,
+    Scored, Verification,
+};
 use quorate_core::score::{Outcome, Samples, Scale, Score};
 use quorate_core::task::{Aggregate, Better, DeviceKind, Image, Limits, TaskSpec, Tier};
 use quorate_core::text::{Name, Note, Origin, Salt, Timestamp};
@@ -55,6 +58,7 @@ impl Default for Terms {
                 max_rescores: 5,
                 seal_seconds: 100,
                 reveal_seconds: 20,
+                audit_percent: None,
             },
         }
     }
@@ -97,6 +101,7 @@ pub(crate) fn genesis(key: &Keypair) -> Coordinator {
         key: key.public(),
         vrf_key: VrfSecret::from_seed([251; 32]).public(),
         enrollment: EnrollmentPolicy::Open,
+        witness_quorum: 0,
         at: BEGIN,
     }
 }
@@ -135,6 +140,39 @@ pub(crate) fn task() -> TaskSpec {
             margin: score(0.15),
             level: Level::FivePercent,
         },
+    }
+}
+
+/// Runs that show a scorer that holds.
+pub(crate) fn qualification(bundle: BundleId) -> Qualification {
+    let run = |role, normalized: Option<f64>, count| QualifyingRun {
+        role,
+        name: name("any"),
+        scorings: vec![
+            normalized.map_or(
+                Scored::Invalid {
+                    reason: Note::lossy("made up"),
+                },
+                |normalized| Scored::Valid {
+                    raw: score(normalized),
+                    normalized: score(normalized),
+                },
+            );
+            count
+        ],
+        attempt_seconds: score(1.0),
+        scoring_seconds: score(1.0),
+    };
+    Qualification {
+        bundle,
+        runs: vec![
+            run(Role::Null, None, 1),
+            run(Role::Start, Some(0.0), 1),
+            run(Role::Reference, Some(1.0), REFERENCE_SCORINGS),
+            run(Role::Exploit, None, 1),
+        ],
+        host: host(),
+        at: BEGIN,
     }
 }
 

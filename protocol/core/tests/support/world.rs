@@ -9,8 +9,8 @@ use std::time::Duration;
 use quorate_core::digest::{AgentId, ArtifactId, AttemptId, BundleId, CampaignId, Digest};
 use quorate_core::history::{Attempt, History, Phase, Plan, Proceedings, RuleError, Step};
 use quorate_core::record::{
-    AgentRef, Assignment, BundleRecord, Campaign, Claim, Commitment, Enrollment, Forfeit, ForfeitReason,
-    Lease, RescorePredicate, Reveal, SealedClaim, SealedRescore, Statement, Usage, Verdict,
+    AgentRef, Assignment, BundleRecord, Campaign, Claim, Commitment, Enrollment, EnrollmentPolicy, Forfeit,
+    ForfeitReason, Lease, RescorePredicate, Reveal, SealedClaim, SealedRescore, Statement, Usage, Verdict,
 };
 use quorate_core::score::Outcome;
 use quorate_core::text::Timestamp;
@@ -42,13 +42,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A log with `members` nodes (the members 1, 2, …) and one campaign.
-    pub(crate) fn new(members: u8, terms: Terms) -> Self {
+    /// A log that nobody joined yet and that asks for nothing.
+    pub(crate) fn begun(policy: EnrollmentPolicy) -> Self {
         let coordinator = Keypair::from_secret([250; 32]);
-        let first = Record::Coordinator(genesis(&coordinator))
-            .sign(&[&coordinator])
-            .unwrap();
-        let mut world = Self {
+        let mut first = genesis(&coordinator);
+        first.enrollment = policy;
+        let first = Record::Coordinator(first).sign(&[&coordinator]).unwrap();
+        Self {
             vrf: VrfSecret::from_seed([251; 32]),
             history: History::begin(&first).unwrap(),
             log: vec![first],
@@ -58,15 +58,25 @@ impl World {
             agent: AgentId(Digest::of(b"agent")),
             campaign: CampaignId(Digest::of(b"none yet")),
             coordinator,
-        };
+        }
+    }
+
+    /// A log with `members` nodes (the members 1, 2, …) and one campaign.
+    pub(crate) fn new(members: u8, terms: Terms) -> Self {
+        let mut world = Self::begun(EnrollmentPolicy::Open);
         for n in 1..=members {
             world.enroll(&member(n));
         }
         world.must(&world.sign(Record::Bundle(world.bundle_record())));
-        let campaign = world.sign(Record::Campaign(world.campaign_record(terms)));
-        world.must(&campaign);
-        world.campaign = CampaignId(campaign.id().0);
+        world.ask(terms);
         world
+    }
+
+    /// Publishes the campaign.
+    pub(crate) fn ask(&mut self, terms: Terms) {
+        let campaign = self.sign(Record::Campaign(self.campaign_record(terms)));
+        self.must(&campaign);
+        self.campaign = CampaignId(campaign.id().0);
     }
 
     pub(crate) fn bundle_record(&self) -> BundleRecord {
@@ -264,6 +274,7 @@ impl World {
             attempt: id,
             round: plan.round,
             draw: self.vrf.prove(&self.proceedings(id).draw_input()),
+            quorum: plan.quorum,
             passed_over: plan.passed_over,
             verifiers: plan.verifiers,
             seal_by: plan.seal_by,

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use quorate_core::envelope::pre_authentication_encoding;
-use quorate_core::record::{Commitment, Correction, Forfeit, ForfeitReason};
+use quorate_core::record::{
+    Admission, Admitted, Commitment, Correction, EnrollmentPolicy, Forfeit, ForfeitReason,
+};
 use quorate_core::text::Note;
 use quorate_core::{Envelope, Keypair, PublicKey, Record};
 use serde_json::{Value, json};
 
-use crate::fixtures::{TRUTH, Terms, member, valid};
+use crate::fixtures::{TRUTH, Terms, member, qualification, valid};
 use crate::world::World;
 
 type Secrets = BTreeMap<PublicKey, Keypair>;
@@ -101,10 +103,34 @@ fn signature(envelope: &str, index: usize) -> String {
     value["signatures"][index]["sig"].as_str().unwrap().to_owned()
 }
 
-/// A log with one attempt given up and one accepted, whose executor claimed too much and one of
+fn invitation(n: u8) -> Keypair {
+    Keypair::from_secret([n + 200; 32])
+}
+
+/// Six operators by invitation, a qualified task, a campaign.
+fn asked() -> World {
+    let mut world = World::begun(EnrollmentPolicy::Invite);
+    for n in 1..=6 {
+        let (m, key) = (member(n), invitation(n));
+        let admission = Record::Admission(Admission {
+            admits: Admitted::Invitation(key.public()),
+            at: world.now,
+        });
+        world.must(&world.sign(admission));
+        let enrollment = Record::Enrollment(world.enrollment(&m));
+        world.must(&enrollment.sign(&[&m.operator, &m.node, &key]).unwrap());
+        world.members.insert(m.node.node_id(), m);
+    }
+    world.must(&world.sign(Record::Bundle(world.bundle_record())));
+    world.must(&world.sign(Record::Qualification(qualification(world.bundle))));
+    world.ask(Terms::default());
+    world
+}
+
+/// A log that admits by invitation, with one attempt given up and one accepted, whose executor claimed too much and one of
 /// whose verifiers lied; then corrected.
 pub(crate) fn records() -> Value {
-    let mut world = World::new(6, Terms::default());
+    let mut world = asked();
     let given_up = world.grant(member(2).node.node_id());
     world.pass(3);
     let forfeit = Record::Forfeit(Forfeit {
@@ -145,6 +171,7 @@ pub(crate) fn records() -> Value {
     world.must(&world.sign(correction));
     let members = (1..=6).map(member).flat_map(|m| [m.node, m.operator]);
     let secrets: Secrets = members
+        .chain((1..=6).map(invitation))
         .chain([world.coordinator.clone()])
         .map(|key| (key.public(), key))
         .collect();

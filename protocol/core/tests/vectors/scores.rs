@@ -105,6 +105,7 @@ fn judged(rule: Agreement, outcomes: &[Outcome], claim: Option<&Outcome>, availa
         max_rescores: 5,
         seal_seconds: 1,
         reveal_seconds: 1,
+        audit_percent: None,
     };
     let nodes = (1..).map(|n| member(n).node.node_id());
     let rescores: Vec<Rescore<'_>> = nodes

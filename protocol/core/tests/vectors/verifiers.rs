@@ -92,7 +92,7 @@ pub(crate) fn draw() -> Value {
     let candidates = nodes.map(|(n, operator, late)| Candidate {
         node: member(n).node.node_id(),
         operator: member(operator).operator.public(),
-        late,
+        behind: late,
     });
     let executor = member(1).operator.public();
     let cases: Vec<Value> = (0..6_u8)
@@ -120,7 +120,7 @@ pub(crate) fn draw() -> Value {
         "vrf_key": secret.public(),
         "excluded_operator": executor,
         "candidates": candidates.map(|c| json!({
-            "node": c.node, "key": c.node.key(), "operator": c.operator, "late": c.late,
+            "node": c.node, "key": c.node.key(), "operator": c.operator, "late": c.behind,
         })),
         "cases": cases,
     })

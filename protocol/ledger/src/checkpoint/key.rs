@@ -1,20 +1,23 @@
-//! What a follower pins: a log's name and its Ed25519 key, in C2SP's verifier key form.
+//! What is pinned: a name and an Ed25519 key, in C2SP's verifier key form. One type per use of a key,
+//! so that a witness's is never taken for a log's.
 
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use quorate_core::PublicKey;
+use quorate_core::{NodeId, PublicKey};
 use sha2::{Digest as _, Sha256};
 
 use super::CheckpointError;
 
 /// The note format's number for plain Ed25519 signatures.
 const ED25519: u8 = 1;
+/// Its number for timestamped Ed25519 cosignatures, see C2SP `tlog-cosignature`.
+const COSIGNATURE: u8 = 4;
 const MAX_ORIGIN: usize = 255;
 
-/// A log's name: the first line of its checkpoints and the name of its key.
+/// A name in a note: a log's, which is the first line of its checkpoints, or a witness's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin(String);
 
@@ -51,27 +54,50 @@ pub(super) fn is_key_name(text: &str) -> bool {
             .any(|c| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-/// A log's name and key. Written `NAME+KEYID+KEY`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct VerifierKey {
-    origin: Origin,
+/// A name and a key for signatures of one type. Written `NAME+KEYID+KEY`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NoteKey<const TYPE: u8> {
+    name: Origin,
     key: PublicKey,
 }
 
-impl VerifierKey {
-    /// The key of the log named `origin`.
-    #[must_use]
-    pub const fn new(origin: Origin, key: PublicKey) -> Self {
-        Self { origin, key }
-    }
+/// A log's name and key: what a follower pins.
+pub type VerifierKey = NoteKey<ED25519>;
 
+/// A witness's name and key: what somebody pins who asks for its cosignatures.
+pub type WitnessKey = NoteKey<COSIGNATURE>;
+
+impl VerifierKey {
     /// The log's name.
     #[must_use]
     pub const fn origin(&self) -> &Origin {
-        &self.origin
+        &self.name
+    }
+}
+
+impl WitnessKey {
+    /// A node as a witness: its id is its name, its key the key.
+    #[must_use]
+    pub fn of(node: NodeId) -> Self {
+        // Peer ids are base58 and short, so they are names without a check.
+        Self::new(Origin(node.to_string()), *node.key())
+    }
+}
+
+impl<const TYPE: u8> NoteKey<TYPE> {
+    /// The key of who is called `name`.
+    #[must_use]
+    pub const fn new(name: Origin, key: PublicKey) -> Self {
+        Self { name, key }
     }
 
-    /// The log's key.
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &Origin {
+        &self.name
+    }
+
+    /// The key.
     #[must_use]
     pub const fn public(&self) -> &PublicKey {
         &self.key
@@ -81,8 +107,8 @@ impl VerifierKey {
     #[must_use]
     pub fn key_id(&self) -> [u8; 4] {
         let hash: [u8; 32] = Sha256::new()
-            .chain_update(self.origin.as_str())
-            .chain_update([b'\n', ED25519])
+            .chain_update(self.name.as_str())
+            .chain_update([b'\n', TYPE])
             .chain_update(self.key.as_bytes())
             .finalize()
             .into();
@@ -91,24 +117,30 @@ impl VerifierKey {
     }
 }
 
-impl fmt::Display for VerifierKey {
+impl<const TYPE: u8> fmt::Display for NoteKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[ED25519][..], self.key.as_bytes()].concat();
+        let key = [&[TYPE][..], self.key.as_bytes()].concat();
         write!(
             f,
             "{}+{:08x}+{}",
-            self.origin,
+            self.name,
             u32::from_be_bytes(self.key_id()),
             STANDARD.encode(key)
         )
     }
 }
 
-impl FromStr for VerifierKey {
+impl<const TYPE: u8> FromStr for NoteKey<TYPE> {
     type Err = CheckpointError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || CheckpointError::VerifierKey;
+        let wrong = || {
+            if TYPE == COSIGNATURE {
+                CheckpointError::WitnessKey
+            } else {
+                CheckpointError::VerifierKey
+            }
+        };
         // The key itself may contain `+`, so the text is cut from the left.
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(_), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
@@ -124,7 +156,7 @@ impl FromStr for VerifierKey {
             .ok_or_else(wrong)?;
         let (_, bytes) = key
             .split_first_chunk::<1>()
-            .filter(|(kind, _)| **kind == [ED25519])
+            .filter(|(kind, _)| **kind == [TYPE])
             .ok_or_else(wrong)?;
         let bytes = bytes.try_into().map_err(|_| wrong())?;
         let read = Self::new(name.parse()?, PublicKey::from_bytes(bytes).map_err(|_| wrong())?);
@@ -139,6 +171,8 @@ impl FromStr for VerifierKey {
 
 #[cfg(test)]
 mod tests {
+    use quorate_core::Keypair;
+
     use super::*;
 
     /// The verifier key and its id from the documentation of Go's note package.
@@ -165,5 +199,21 @@ mod tests {
             assert!(bad.parse::<VerifierKey>().is_err(), "{bad}");
         }
         assert!("x".repeat(256).parse::<Origin>().is_err());
+    }
+
+    #[test]
+    fn a_node_s_witness_key_reads_back_and_is_no_log_s_key() {
+        let node = Keypair::from_secret([9; 32]).node_id();
+        let key = WitnessKey::of(node);
+        let text = key.to_string();
+        assert!(text.starts_with("12D3Koo"), "{text}");
+        assert_eq!(text.parse(), Ok(key.clone()));
+        assert_eq!(text.parse::<VerifierKey>(), Err(CheckpointError::VerifierKey));
+        let log = VerifierKey::new(key.name().clone(), *key.public());
+        assert_ne!(log.key_id(), key.key_id(), "one key, two uses");
+        assert_eq!(
+            log.to_string().parse::<WitnessKey>(),
+            Err(CheckpointError::WitnessKey)
+        );
     }
 }

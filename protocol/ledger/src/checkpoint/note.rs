@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::key::is_key_name;
-use super::{CheckpointError, MAX_SIGNATURES, VerifierKey};
+use super::{CheckpointError, MAX_SIGNATURES, NoteKey};
 
 const MARK: &str = "\u{2014} ";
 
@@ -23,11 +23,15 @@ pub struct SignatureLine {
 
 impl SignatureLine {
     /// Whether this line claims to be `key`'s.
-    pub(super) fn is_of(&self, key: &VerifierKey) -> bool {
-        self.name == key.origin().as_str() && self.key_id == key.key_id()
+    pub(super) fn is_of<const TYPE: u8>(&self, key: &NoteKey<TYPE>) -> bool {
+        self.name == key.name().as_str() && self.key_id == key.key_id()
     }
 
-    fn parse(line: &str) -> Result<Self, CheckpointError> {
+    /// Reads one line without its newline.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Note`] says which rule of the format it breaks.
+    pub fn parse(line: &str) -> Result<Self, CheckpointError> {
         let wrong = CheckpointError::Note;
         let rest = line
             .strip_prefix(MARK)

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::check::{Walk, walk};
-use super::{Log, LogError, View, schema};
+use super::{Log, LogError, View, cosigned, schema};
 use crate::audit::Finding;
 use crate::checkpoint::{SignedCheckpoint, VerifierKey};
 use crate::files::{Files, FilesError, RebuildError, rebuild};
@@ -79,12 +79,14 @@ impl<S: Store> Log<S> {
                 "the plain files lag behind the database"
             );
         }
+        let cosigned = cosigned::load(&files, key, &view)?;
         Ok(Ok(Self {
             store,
             files,
             key: key.clone(),
             tree: found.walk.tree,
             checkpoint: found.newest,
+            cosigned,
             report: OpenReport {
                 rederived: found.walk.fixes.len(),
                 ..OpenReport::default()

@@ -112,13 +112,31 @@ pub fn verify_consistency(
         Some(_) if old.is_power_of_two() => (old_root, proof),
         Some(split) => split,
     };
+    climb(old, new, first, rest).is_some_and(|roots| roots == (*old_root, *new_root))
+}
+
+/// The root that a consistency proof gives the tree of `new` leaves under `new_root` at its first `old`
+/// leaves, where the proof carries what that takes. `None` where it does not fit `new_root`, and where
+/// `old` is a power of two: a proof then leaves out the old root, which its reader must know.
+pub(crate) fn prefix_root(old: u64, new: u64, new_root: &TreeHash, proof: &[TreeHash]) -> Option<TreeHash> {
+    if old == 0 || old >= new || old.is_power_of_two() {
+        return None;
+    }
+    let (first, rest) = proof.split_first()?;
+    let (old_hash, new_hash) = climb(old, new, first, rest)?;
+    (new_hash == *new_root).then_some(old_hash)
+}
+
+/// The roots of the old and of the new tree that a consistency proof leads to, from the subtree `first`
+/// that both end their common part with.
+fn climb(old: u64, new: u64, first: &TreeHash, rest: &[TreeHash]) -> Option<(TreeHash, TreeHash)> {
     let (mut position, mut last) = (old - 1, new - 1);
     let shared = position.trailing_ones();
     (position, last) = (position >> shared, last >> shared);
     let (mut old_hash, mut new_hash) = (*first, *first);
     for sibling in rest {
         if last == 0 {
-            return false;
+            return None;
         }
         if position & 1 == 1 || position == last {
             old_hash = TreeHash::node(sibling, &old_hash);
@@ -129,7 +147,7 @@ pub fn verify_consistency(
         }
         (position, last) = (position >> 1, last >> 1);
     }
-    last == 0 && old_hash == *old_root && new_hash == *new_root
+    (last == 0).then_some((old_hash, new_hash))
 }
 
 /// Climbs past the levels at which the last node has no sibling and is carried up unchanged.

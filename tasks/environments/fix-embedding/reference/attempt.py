@@ -1,4 +1,4 @@
-"""Finds the permutation and undoes it, then trains for an eighth of the budget.
+"""Finds the permutation and undoes it, then trains for an eighth of the budget at most.
 
 The text says how often each token follows each other; the damaged model says it of its rows, under names of its
 own. Laid over each other, the two graphs name the frequent rows. Then the model reads the text with the names
@@ -24,6 +24,7 @@ READ_TOKENS = {"smoke": 100_000, "gpu": 4_000_000, "full": 20_000_000}
 COUNTED = 4  # counting is cheaper than reading, so the graph takes this many times the text
 SHARPNESS = 8
 TRAINED_SHARE = 1 / 8
+TRAINED_STEPS = {"smoke": 120}  # the same on every machine that makes them in time; elsewhere time alone sets the end
 
 
 def main():
@@ -59,7 +60,8 @@ def first_names(model, text):
 def improve(model, text):
     """Trains a copy, and keeps it if it is better."""
     trained = copy.deepcopy(model)
-    train.tune(trained, text, TRAINED_SHARE * float(os.environ["QUORATE_SECONDS"]))
+    seconds = TRAINED_SHARE * float(os.environ["QUORATE_SECONDS"])
+    train.tune(trained, text, seconds, TRAINED_STEPS.get(os.environ["QUORATE_TIER"]))
     if evaluate.loss(trained) < evaluate.loss(model):
         given.save(trained)
 

@@ -34,16 +34,19 @@ def steps(count):
     return (step / count for step in range(count))
 
 
-def within(seconds):
-    began = time.monotonic()
-    while (done := (time.monotonic() - began) / seconds) < 1:
+def within(seconds, most=None):
+    """Until the time is up, or `most` steps are made."""
+    began, step = time.monotonic(), 0
+    while (done := max((time.monotonic() - began) / seconds, step / most if most else 0)) < 1:
         yield done
+        step += 1
 
 
-def tune(model, rows, seconds):
-    """Trains a trained model on: at the rate that its width stands, with a batch that fits a GPU at every tier."""
+def tune(model, rows, seconds, most=None):
+    """Trains a trained model on: at the rate that its width stands, with a batch that fits a GPU at every tier.
+    Where `most` steps take less time, it trains no longer."""
     batch = min(MOST_ROWS, MOST_TOKENS // model.config.context)
-    train(model, rows, within(seconds), batch, 0.1 / model.config.width, torch.Generator().manual_seed(0))
+    train(model, rows, within(seconds, most), batch, 0.1 / model.config.width, torch.Generator().manual_seed(0))
 
 
 if __name__ == "__main__":

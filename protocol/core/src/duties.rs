@@ -1,31 +1,43 @@
-//! What a log asks of this node: a pure reading of its history.
+//! What a log asks of a node: a pure reading of its history.
 
-use quorate_core::digest::{ArtifactId, AttemptId, BundleId};
-use quorate_core::history::{AssignedState, Phase};
-use quorate_core::text::Timestamp;
-use quorate_core::{Digest, History, NodeId, draw};
+use serde::{Deserialize, Serialize};
 
-use crate::journal::Part;
+use crate::digest::{ArtifactId, AttemptId, BundleId, Digest};
+use crate::draw;
+use crate::history::{AssignedState, History, Phase};
+use crate::identity::NodeId;
+use crate::text::Timestamp;
+
+/// In which part a node has a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// It made the attempt.
+    Executor,
+    /// It re-scored the artifact.
+    Verifier,
+}
 
 /// An artifact to re-score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RescoreJob {
+pub struct RescoreJob {
     /// The attempt.
-    pub(crate) attempt: AttemptId,
+    pub attempt: AttemptId,
     /// The task.
-    pub(crate) bundle: BundleId,
+    pub bundle: BundleId,
     /// What to score.
-    pub(crate) artifact: ArtifactId,
+    pub artifact: ArtifactId,
     /// Who has it.
-    pub(crate) executor: NodeId,
+    pub executor: NodeId,
     /// The seed that the draw gives.
-    pub(crate) seed: Digest,
+    pub seed: Digest,
     /// The seal must be in the log by then.
-    pub(crate) seal_by: Timestamp,
+    pub seal_by: Timestamp,
 }
 
 /// Rescores that are asked of `me` and not sealed, the most urgent first.
-pub(crate) fn rescores(history: &History, me: NodeId, now: Timestamp) -> Vec<RescoreJob> {
+#[must_use]
+pub fn rescores(history: &History, me: NodeId, now: Timestamp) -> Vec<RescoreJob> {
     let mut jobs: Vec<RescoreJob> = history
         .attempts()
         .iter()
@@ -51,7 +63,8 @@ pub(crate) fn rescores(history: &History, me: NodeId, now: Timestamp) -> Vec<Res
 }
 
 /// Leases that `me` holds and has not sealed.
-pub(crate) fn leases(history: &History, me: NodeId) -> Vec<AttemptId> {
+#[must_use]
+pub fn leases(history: &History, me: NodeId) -> Vec<AttemptId> {
     let held = history
         .attempts()
         .iter()
@@ -60,7 +73,8 @@ pub(crate) fn leases(history: &History, me: NodeId) -> Vec<AttemptId> {
 }
 
 /// Seals of `me` that are to be opened now.
-pub(crate) fn reveals(history: &History, me: NodeId) -> Vec<(AttemptId, Part)> {
+#[must_use]
+pub fn reveals(history: &History, me: NodeId) -> Vec<(AttemptId, Part)> {
     let mut due = Vec::new();
     for (id, attempt) in history.attempts() {
         let Phase::Verifying(proceedings) = &attempt.phase else {
@@ -83,7 +97,8 @@ pub(crate) fn reveals(history: &History, me: NodeId) -> Vec<(AttemptId, Part)> {
 }
 
 /// Whether a seal of `me` still waits to be opened, or a drawn rescore to be sealed.
-pub(crate) fn is_bound(history: &History, me: NodeId) -> bool {
+#[must_use]
+pub fn is_bound(history: &History, me: NodeId) -> bool {
     history.attempts().values().any(|attempt| {
         let Phase::Verifying(proceedings) = &attempt.phase else {
             return false;
@@ -97,6 +112,7 @@ pub(crate) fn is_bound(history: &History, me: NodeId) -> bool {
 }
 
 /// Whether `me` has to sign an enrollment: it never did, or it was passed over since.
-pub(crate) fn must_enroll(history: &History, me: NodeId) -> bool {
+#[must_use]
+pub fn must_enroll(history: &History, me: NodeId) -> bool {
     history.nodes().get(&me).is_none_or(|node| node.dormant)
 }
