@@ -17,6 +17,8 @@
 
 #[path = "adversary/forger.rs"]
 mod forger;
+#[path = "adversary/forker.rs"]
+mod forker;
 #[path = "adversary/party.rs"]
 mod party;
 #[path = "adversary/records.rs"]
@@ -58,4 +60,5 @@ fn main() {
         );
     }
     println!("\n{}", forger::table(attempts.min(300)));
+    println!("{}", forker::table());
 }

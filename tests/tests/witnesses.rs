@@ -154,6 +154,14 @@ fn a_coordinator_that_forks_its_log_gets_no_cosignature_and_leaves_proof_with_ev
             node.log().contains("is followed no more").then_some(())
         });
     }
+    let file = fs::read_dir(world.nodes[1].home().join("forks"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let (nobody, log) = (world.root().join("nobody"), key(&home).to_string());
+    let checked = run(&nobody, &["verify", file.path().to_str().unwrap(), "--key", &log]);
+    assert!(checked.status.success(), "{}", said(&checked));
     let last = cosigned(&home).unwrap();
     assert_eq!(last.size(), shared, "nobody cosigned the other future");
 
