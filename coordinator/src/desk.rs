@@ -13,8 +13,8 @@ use quorate_core::digest::{AttemptId, CampaignId, RecordId};
 use quorate_core::envelope::EnvelopeError;
 use quorate_core::history::{Attempt, Phase, Plan, Proceedings, RuleError, Slot, Step};
 use quorate_core::record::{
-    Admission, Assignment, BundleRecord, Campaign, Coordinator, Correction, EnrollmentPolicy, Forfeit, ForfeitReason,
-    Lease, Qualification, RecordError, Reveal, Verdict,
+    Admission, Assignment, BundleRecord, Campaign, Coordinator, Correction, EnrollmentPolicy, Forfeit,
+    ForfeitReason, Lease, Qualification, RecordError, Reveal, Verdict,
 };
 use quorate_core::task::DeviceKind;
 use quorate_core::text::{Origin, Timestamp};

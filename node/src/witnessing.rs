@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quorate_core::Keypair;
-use quorate_ledger::{Log, SignatureLine, SignedCheckpoint, SledStore, Witness, WitnessError};
+use quorate_ledger::{Log, SignatureLine, SignedCheckpoint, SledStore, Witness, WitnessError, WitnessKey};
 
 /// Cheap to clone; all clones are one witness.
 #[derive(Debug, Clone)]
@@ -27,6 +27,11 @@ impl Witnessing {
         }
     }
 
+    /// What others pin who ask for this node's cosignatures.
+    pub(crate) fn key(&self) -> WitnessKey {
+        WitnessKey::of(self.key.node_id())
+    }
+
     /// Cosigns a checkpoint of a log of which `copy` is a checked copy, at `at` seconds since 1970-01-01
     /// UTC. Blocks.
     pub(crate) fn cosign(
@@ -40,8 +45,9 @@ impl Witnessing {
             Some(witness) => witness,
             None => Witness::new(SledStore::open(&self.path)?, self.key.clone()),
         };
-        witness.trust(copy.key().clone())?;
-        let done = witness.cosign(copy, checkpoint, at);
+        let done = witness
+            .trust(copy.key().clone())
+            .and_then(|()| witness.cosign(copy, checkpoint, at));
         // What a failed write left on disk is known only when the store is opened again.
         if !matches!(done, Err(WitnessError::Store(_))) {
             *opened = Some(witness);

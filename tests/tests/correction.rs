@@ -1,11 +1,5 @@
 //! A row that turns out wrong is withdrawn by an entry, and stays visible with the reason.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test says what went wrong by panicking"
-)]
-
 use quorate_tests::binary::{run, said};
 use quorate_tests::{Campaign, World};
 

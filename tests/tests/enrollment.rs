@@ -1,10 +1,6 @@
 //! Who may enroll, with real processes: a stranger is told why not and what to do, and who did it is in.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test says what went wrong by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 use std::path::Path;
 
@@ -124,4 +120,19 @@ fn a_code_for_another_coordinator_or_none_at_all_is_said_before_anything_starts(
         assert!(!output.status.success());
         assert!(said(&output).contains(expected), "{}", said(&output));
     }
+}
+
+#[test]
+fn who_may_enroll_holds_for_the_logs_life() {
+    let mut world = World::admitting("allowlist");
+    world.coordinator.stop();
+    let home = world.coordinator.home().to_owned();
+    let path = home.join("config.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let opened = text.replace("enrollment = \"allowlist\"", "enrollment = \"open\"");
+    assert_ne!(text, opened);
+    std::fs::write(&path, opened).unwrap();
+    let output = run(&home, &["coordinator", "run", "--listen", "/ip4/127.0.0.1/tcp/0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("cannot be `open`"), "{}", said(&output));
 }

@@ -1,5 +1,5 @@
 //! What leaves a network: a row as one file, an entry, a whole log on a web server. Anybody can check each.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -64,6 +64,10 @@ fn a_log_that_only_grows_is_cosigned_by_its_nodes() {
     let checkpoint = until_cosigned(home, size);
     let found = checkpoint.cosignatures(&witnesses, now()).unwrap();
     assert!(found.len() >= 2, "{found:?}");
+    until("the third joins them", || {
+        let found = cosigned(home)?.cosignatures(&witnesses, now()).ok()?;
+        (found.len() == 3).then_some(())
+    });
     for node in &world.nodes {
         until_cosigned(node.home(), size);
     }

@@ -163,6 +163,8 @@ pub struct AttemptView {
     pub draw: Option<String>,
     /// The seed that the draw gives every scoring of this attempt.
     pub scoring_seed: Option<Digest>,
+    /// How many agreeing rescores decide it. One, where the claim of a trusted operator has to confirm it.
+    pub quorum: Option<u8>,
     /// What each verifier answered, in order of the draw.
     pub rescores: Vec<RescoreView>,
     /// The records that prove all this, in order.
@@ -246,6 +248,7 @@ pub(super) fn view(history: &History, id: AttemptId, attempt: &Attempt) -> Optio
         high: published.map(|p| p.high.get()),
         draw: output.map(|output| output.to_string()),
         scoring_seed: output.map(|output| draw::scoring_seed(&output, id)),
+        quorum: proceedings.filter(|p| p.rounds > 0).map(|p| p.quorum),
         rescores: proceedings.map_or_else(Vec::new, |p| {
             p.assigned
                 .iter()

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use quorate_core::credit::Standing;
 use quorate_core::digest::{AttemptId, RecordId};
-use quorate_core::history::{AssignedState, Attempt, Phase, Proceedings};
+use quorate_core::history::{AssignedState, Attempt, NodeState, Phase, Proceedings};
 use quorate_core::record::{ClaimCheck, DeviceClass, Verdict};
 use quorate_core::text::{Name, Note};
 use quorate_core::verdict::Rescore;
@@ -93,6 +94,11 @@ pub struct NodeView {
     pub rescores: usize,
     /// How its rescores lie to those of others on the same artifacts.
     pub bias: Option<Bias>,
+    /// What its operator has earned on this class of devices, in confirmations, at the time of the log's last
+    /// verdict.
+    pub credit: f64,
+    /// What that means for the next draw.
+    pub standing: Standing,
     /// Its faults.
     pub faults: Faults,
 }
@@ -206,10 +212,15 @@ pub(super) fn nodes(history: &History, attempts: &[AttemptView], caught: &[Caugh
         }
     }
     let beside = settled_rescores(history);
+    let verdicts = history.attempts().values().filter_map(Attempt::verdict);
+    let as_of = verdicts.map(|verdict| verdict.at).max().unwrap_or_default();
+    let account = |state: &NodeState| history.account(state.operator, &state.host.device);
     let mut nodes: Vec<NodeView> = history
         .nodes()
         .iter()
         .map(|(node, state)| NodeView {
+            credit: account(state).credit(as_of),
+            standing: account(state).standing(as_of),
             node: *node,
             operator: state.name.clone(),
             operator_key: state.operator,

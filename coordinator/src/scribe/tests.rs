@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quorate_ledger::{MemoryStore, VerifierKey, Witness};
+use quorate_ledger::{MemoryStore, SignedCheckpoint, VerifierKey, Witness};
 
 use super::*;
 use crate::desk::tests::{START, enrollment, keys, node, origin, publication};
@@ -136,6 +136,11 @@ async fn a_quorum_of_cosignatures_is_shown_in_pages_and_survives_a_restart() {
         (shown.size(), shown.signatures().len()),
         (size, 3),
         "the log's own line and two"
+    );
+    assert_eq!(
+        scribe.page(0).await.unwrap().candidate,
+        shown.as_bytes(),
+        "others may still join them"
     );
     end(scribe, ended).await;
 

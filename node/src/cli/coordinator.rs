@@ -173,7 +173,8 @@ impl Run {
         let held = scribe.view().await?.coordinator().witness_quorum;
         if let Some(wanted) = self.witness_quorum.filter(|wanted| *wanted != held) {
             anyhow::bail!(
-                "this log asks for {held} witnesses since its first entry, and cannot ask for {wanted}: leave                  --witness-quorum out, or begin a new log in another home"
+                "this log asks for {held} witnesses since its first entry, and cannot ask for {wanted}: leave \
+                 --witness-quorum out, or begin a new log in another home"
             );
         }
         Ok(())

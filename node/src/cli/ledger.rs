@@ -84,9 +84,7 @@ pub(super) fn followed(error: FollowError) -> anyhow::Error {
         FollowError::Replica(_)
         | FollowError::Genesis(_)
         | FollowError::Broken { .. }
-        | FollowError::Forked { .. } => {
-            anyhow::Error::new(error).context(Failure::Check)
-        }
+        | FollowError::Forked { .. } => anyhow::Error::new(error).context(Failure::Check),
         other => other.into(),
     }
 }
@@ -105,6 +103,8 @@ struct Synced {
     origin: String,
     coordinator: NodeId,
     entries: u64,
+    /// How many of them the log's witnesses cosigned, by its own quorum.
+    cosigned: u64,
     root: Option<String>,
     followed_by_running_process: bool,
 }
@@ -147,11 +147,14 @@ impl Synced {
     fn read(home: &Home, coordinator: NodeId, held: bool) -> anyhow::Result<Self> {
         let ledger =
             LedgerHome::find(home, coordinator.key())?.context("the ledger's folder has no key any more")?;
-        let checkpoint = Files::open(ledger.files()).checkpoint(&ledger.key)?;
+        let files = Files::open(ledger.files());
+        let checkpoint = files.checkpoint(&ledger.key)?;
+        let cosigned = files.cosigned(&ledger.key)?;
         Ok(Self {
             origin: ledger.key.origin().to_string(),
             coordinator,
             entries: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size()),
+            cosigned: cosigned.map_or(0, |checkpoint| checkpoint.size()),
             root: checkpoint.map(|checkpoint| checkpoint.root().to_string()),
             followed_by_running_process: held,
         })
@@ -162,7 +165,14 @@ impl Synced {
             say("A quorate process that runs in this home follows this log already.");
         }
         let root = self.root.as_deref().unwrap_or("none yet");
-        line(format!("{}: {} entries, root {root}", self.origin, self.entries));
+        let cosigned = match self.cosigned {
+            0 => String::new(),
+            n => format!(", the first {n} cosigned"),
+        };
+        line(format!(
+            "{}: {} entries, root {root}{cosigned}",
+            self.origin, self.entries
+        ));
     }
 }
 

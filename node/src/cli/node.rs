@@ -143,7 +143,10 @@ impl Run {
     fn invitations(&self, home: &Home, coordinators: &[(Multiaddr, NodeId)]) -> anyhow::Result<Invitations> {
         let invitations = Invitations::of(home.root());
         for invitation in &self.invitation {
-            if !coordinators.iter().any(|(_, node)| *node == invitation.coordinator) {
+            if !coordinators
+                .iter()
+                .any(|(_, node)| *node == invitation.coordinator)
+            {
                 bail!(
                     "the invitation is from coordinator {}: pass its address with --coordinator",
                     invitation.coordinator

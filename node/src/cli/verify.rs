@@ -87,7 +87,12 @@ impl Verify {
         if global.json {
             return json(&serde_json::json!({ "proved": true, "log": under, "row": row, "bytes": bytes }));
         }
-        line(format!("{}: the row is proved\n", self.file.display()));
+        let withdrawn = if row.withdrawn.is_some() {
+            ", and it was WITHDRAWN"
+        } else {
+            ""
+        };
+        line(format!("{}: the row is proved{withdrawn}\n", self.file.display()));
         under.print();
         let text = row_text(row, &under.proved(), &under.not_proved());
         line(text.trim_end());
@@ -250,3 +255,6 @@ fn read_bounded(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
 fn display<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use quorate_coordinator::cosigning::Backing;
 use quorate_core::history::RuleError;
 use quorate_core::wire::{Page, Request, Response};
-use quorate_ledger::{Fork, ReplicaError, SignedCheckpoint, TreeHash, WitnessError};
+use quorate_ledger::{Fork, ReplicaError, SignedCheckpoint, TreeHash, WitnessError, WitnessKey};
 
 use super::{Copy, FollowError, Follower, ask, describe};
 use crate::clock::now;
@@ -15,7 +15,8 @@ use crate::ledgers::{LedgersError, write_durably};
 use crate::volunteer::with_causes;
 use crate::witnessing::Witnessing;
 
-/// When a cosignature that was accepted is sent again: a coordinator that was restarted forgot it.
+/// When a cosignature that was accepted and is not shown is sent again: a coordinator that was
+/// restarted forgot it.
 const AGAIN: Duration = Duration::from_secs(20);
 
 /// What is to be cosigned, as the coordinator's last page said.
@@ -27,9 +28,14 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// The candidate, unless it was cosigned just now.
-    fn due(&self) -> Option<&SignedCheckpoint> {
+    /// The candidate, unless `me` cosigned it: it bears the line, or was answered just now, as where
+    /// another node of the same operator was first.
+    fn due(&self, me: &WitnessKey) -> Option<&SignedCheckpoint> {
         let candidate = self.candidate.as_ref()?;
+        let mut lines = candidate.signatures().iter();
+        if lines.any(|line| line.name == me.name().as_str() && line.key_id == me.key_id()) {
+            return None;
+        }
         let fresh = self
             .done
             .is_some_and(|(size, at)| size == candidate.size() && at.elapsed() < AGAIN);
@@ -95,7 +101,8 @@ impl Copy {
     /// Cosigns what is due: its size and the line.
     fn cosign(&mut self, witness: &Witnessing) -> Result<Option<(u64, Vec<u8>)>, CosignError> {
         let log = self.replica.log();
-        let Some(candidate) = self.asked.due().filter(|due| due.size() <= log.size()).cloned() else {
+        let due = self.asked.due(&witness.key());
+        let Some(candidate) = due.filter(|due| due.size() <= log.size()).cloned() else {
             return Ok(None);
         };
         // Every entry up to here was checked by the rules; is it these entries that are to be cosigned?

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::text::Timestamp;
 
 /// What one confirmation adds, in thousandths.
@@ -23,6 +25,30 @@ pub const HALF_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Faults beyond so many make no more difference.
 const COUNTED_FAULTS: u32 = 16;
+
+/// What an account means for the next draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// The operator's word saves rescores, where a campaign allows it.
+    Trusted,
+    /// Neither earned enough nor lost it.
+    Ordinary,
+    /// A fault is not made good: the operator's nodes rank behind others.
+    Probation,
+}
+
+impl Standing {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trusted => "trusted",
+            Self::Ordinary => "ordinary",
+            Self::Probation => "on probation",
+        }
+    }
+}
 
 /// An operator's credit on one class of devices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,17 +73,29 @@ impl Account {
         self.faults
     }
 
+    /// What the account means at `now`. A fault is made good by half of what trust needs.
+    #[must_use]
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let (credit, needed) = (self.decayed(now), self.needed());
+        if credit >= needed {
+            Standing::Trusted
+        } else if self.faults > 0 && credit < needed / 2 {
+            Standing::Probation
+        } else {
+            Standing::Ordinary
+        }
+    }
+
     /// Whether the operator's word saves rescores at `now`.
     #[must_use]
     pub fn is_trusted(&self, now: Timestamp) -> bool {
-        self.decayed(now) >= self.needed()
+        self.standing(now) == Standing::Trusted
     }
 
-    /// Whether a fault is not made good at `now`: the operator's nodes rank behind others until it has earned
-    /// half of what trust needs.
+    /// Whether the operator's nodes rank behind others at `now`.
     #[must_use]
     pub fn is_on_probation(&self, now: Timestamp) -> bool {
-        self.faults > 0 && self.decayed(now) < self.needed() / 2
+        self.standing(now) == Standing::Probation
     }
 
     /// A result of the operator's was replicated.

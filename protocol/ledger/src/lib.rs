@@ -23,7 +23,8 @@ pub mod witness;
 
 pub use audit::{AuditError, AuditReport, audit_directory, audit_store, read_directory};
 pub use checkpoint::{
-    Checkpoint, CheckpointError, Cosignature, Origin, SignatureLine, SignedCheckpoint, VerifierKey, WitnessKey,
+    Checkpoint, CheckpointError, Cosignature, Origin, SignatureLine, SignedCheckpoint, VerifierKey,
+    WitnessKey,
 };
 pub use log::{Log, LogError, OpenReport};
 pub use proof_file::{ProofFileError, ProvedEntry, RowProof, TlogProof};

@@ -69,7 +69,10 @@ fn what_is_left_out_has_a_default() {
         (replicas, escalation, max_rescores, seal_seconds, reveal_seconds),
         (2, 2, 6, 120, 60)
     );
-    assert_eq!(audit_percent, None, "nobody's word saves a rescore unless somebody asks for it");
+    assert_eq!(
+        audit_percent, None,
+        "nobody's word saves a rescore unless somebody asks for it"
+    );
 }
 
 #[test]
@@ -100,8 +103,16 @@ fn each_rule_names_its_field() {
             "max_rescores from replicas",
         ),
         ("max_rescores = 7", "max_rescores = 10", "to 9"),
-        ("audit_percent = 10", "audit_percent = 4", "audit_percent, if any, from 5"),
-        ("audit_percent = 10", "audit_percent = 101", "audit_percent, if any, from 5"),
+        (
+            "audit_percent = 10",
+            "audit_percent = 4",
+            "audit_percent, if any, from 5",
+        ),
+        (
+            "audit_percent = 10",
+            "audit_percent = 101",
+            "audit_percent, if any, from 5",
+        ),
         ("replicas = 3", "replicas = 300", "line 10"),
         ("[\"./agent\"]", "[]", "`agents` lists 1 to"),
         ("[\"./agent\"]", "[\"./agent\", \"./agent\"]", "different agents"),

@@ -137,3 +137,31 @@ fn prove_row(
     crate::cli::verify::replay(&proof)?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_core::Keypair;
+    use quorate_ledger::Checkpoint;
+
+    use super::*;
+
+    #[test]
+    fn the_cosigned_checkpoint_serves_wherever_it_reaches() {
+        let of = |size| {
+            let checkpoint = Checkpoint {
+                origin: "test/log".parse().unwrap(),
+                size,
+                root: TreeHash::empty(),
+                extensions: Vec::new(),
+            };
+            checkpoint.sign(&Keypair::from_secret([7; 32])).unwrap()
+        };
+        let (cosigned, latest) = (5, 9);
+        let chosen =
+            |last| covering(vec![of(cosigned), of(latest)], last).map(|checkpoint| checkpoint.size());
+        assert_eq!(chosen(4).unwrap(), cosigned);
+        assert_eq!(chosen(5).unwrap(), latest);
+        assert_eq!(chosen(8).unwrap(), latest);
+        assert!(chosen(9).is_err(), "nobody signed that entry yet");
+    }
+}

@@ -156,11 +156,15 @@ fn a_candidate_is_cosigned_once_the_copy_has_its_entries() {
         now(),
     );
     assert_eq!(backing.unwrap().operators.len(), 1);
-    copy.asked.done = Some((3, Instant::now()));
+    copy.note(&page(Some(&candidate.with_signature(&line).unwrap()), None));
+    assert!(copy.cosign(&witness).unwrap().is_none(), "it bears the line");
+    copy.note(&page(Some(&candidate), None));
     assert!(
-        copy.cosign(&witness).unwrap().is_none(),
-        "it was handed in just now"
+        copy.cosign(&witness).unwrap().is_some(),
+        "the coordinator lost the line"
     );
+    copy.asked.done = Some((3, Instant::now()));
+    assert!(copy.cosign(&witness).unwrap().is_none(), "it was taken just now");
 }
 
 #[test]

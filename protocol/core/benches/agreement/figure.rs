@@ -154,9 +154,13 @@ impl Panel {
             })
             .collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Settings of one ratio are one setting in another unit: their mean is one point.
+        let points = points.chunk_by(|a, b| b.0 - a.0 < 1e-9).map(|same| {
+            let sum: f64 = same.iter().map(|(_, rate)| rate).sum();
+            (same[0].0, sum / same.len() as f64)
+        });
         let path: Vec<String> = points
-            .iter()
-            .map(|(ratio, rate)| format!("{:.1} {:.1}", x(*ratio, self.left), self.y(*rate)))
+            .map(|(ratio, rate)| format!("{:.1} {:.1}", x(ratio, self.left), self.y(rate)))
             .collect();
         let _ = writeln!(
             out,

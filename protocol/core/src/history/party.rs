@@ -221,8 +221,10 @@ impl History {
     pub(super) fn add_campaign(&mut self, envelope: &Envelope, record: Campaign) -> Result<(), RuleError> {
         const KIND: &str = "campaign";
         self.signed_by_coordinator(envelope, KIND)?;
-        for bundle in &record.bundles {
-            require_known(self.bundles.contains_key(bundle), bundle)?;
+        if self.extent == Extent::Whole {
+            for bundle in &record.bundles {
+                require_known(self.bundles.contains_key(bundle), bundle)?;
+            }
         }
         let sound = !record.bundles.is_empty()
             && !record.agents.is_empty()

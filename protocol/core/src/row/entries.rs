@@ -11,17 +11,15 @@ use crate::record::Record;
 /// The places of the entries that show what became of attempt `id`, in order, out of `entries`: all of a log,
 /// which come to `history`. `None` where the log has no such attempt.
 ///
-/// These are the log's first entry, the campaign with its tasks, the qualification of the attempt's task,
-/// all records about the attempt, and for each node with a part in it the first enrollment, which gives its
-/// place in the draw, and the one in force each time.
+/// These are the log's first entry, the campaign, the attempt's task and its qualification, all records about the
+/// attempt, and for each node with a part in it the first enrollment, which gives its place in the draw, and the
+/// one in force each time.
 #[must_use]
 pub fn entries_of(history: &History, id: AttemptId, entries: &[Envelope]) -> Option<Vec<u64>> {
     let attempt = history.attempts().get(&id)?;
-    let campaign = history.campaigns().get(&attempt.lease.campaign)?;
     let mut search = Search {
         id,
         attempt,
-        bundles: campaign.terms.bundles.iter().copied().collect(),
         enrollments: BTreeMap::new(),
         verdicts: BTreeSet::new(),
         found: BTreeSet::from([0]),
@@ -37,7 +35,6 @@ pub fn entries_of(history: &History, id: AttemptId, entries: &[Envelope]) -> Opt
 struct Search<'a> {
     id: AttemptId,
     attempt: &'a Attempt,
-    bundles: BTreeSet<crate::digest::BundleId>,
     /// Where each node enrolled: first, and last so far.
     enrollments: BTreeMap<NodeId, (u64, u64)>,
     verdicts: BTreeSet<RecordId>,
@@ -52,7 +49,7 @@ impl Search<'_> {
                 places.1 = index;
                 false
             }
-            Record::Bundle(record) => self.bundles.contains(&record.bundle),
+            Record::Bundle(record) => record.bundle == self.attempt.lease.bundle,
             Record::Qualification(record) => record.bundle == self.attempt.lease.bundle,
             Record::Campaign(_) => CampaignId(envelope.id().0) == self.attempt.lease.campaign,
             Record::Lease(lease) => {
@@ -84,7 +81,7 @@ impl Search<'_> {
                 is_its
             }
             Record::Correction(record) => self.verdicts.contains(&record.corrects),
-            _ => false,
+            Record::Coordinator(_) | Record::Admission(_) => false,
         };
         if needed {
             self.found.insert(index);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::opened;
 use crate::digest::AttemptId;
-use crate::history::{Attempt, History, Phase};
+use crate::history::{Attempt, History, Phase, Proceedings};
 use crate::record::{Decision, EnrollmentPolicy};
 
 /// Something that a row's entries prove.
@@ -64,15 +64,16 @@ impl fmt::Display for Fact {
             ),
             Self::Drawn { verifiers } => write!(
                 f,
-                "Drawn to verify: {verifiers}. The draw's proof is of the log's key over this claim; those drawn are of \
-                 operators other than the executor's and each other's, and no more than were wanted."
+                "Drawn to verify: {verifiers}. The draw's proof is of the log's key over this claim; those \
+                 drawn are of operators other than the executor's and each other's, and no more than were \
+                 wanted."
             ),
             Self::Sealed { rescores, claim } => {
                 let claim = if *claim { ", and the claim" } else { "" };
                 write!(
                     f,
-                    "Opened rescores: {rescores}{claim}. Each is what its signer had sealed, and nobody opened a seal \
-                     before all that were asked for were in."
+                    "Opened rescores: {rescores}{claim}. Each is what its signer had sealed, and nobody \
+                     opened a seal before all that were asked for were in."
                 )
             }
             Self::Recomputed => {
@@ -104,6 +105,8 @@ pub enum Caveat {
     Hardware,
     /// That nobody ranked before those drawn.
     Rank,
+    /// That nobody more could be drawn to settle it.
+    Exhausted,
     /// That two operators had earned the trust that saved a rescore.
     Credit,
     /// That the operators were admitted.
@@ -126,22 +129,38 @@ impl fmt::Display for Caveat {
                 f,
                 "That the artifact's bytes score so. Score them yourself: quorate reproduce {attempt}"
             ),
-            Self::Work => f.write_str("That the agent alone did the work: the transcript is its node's word."),
-            Self::Operators => f.write_str("That no person or organisation stands behind two of these operators' keys."),
+            Self::Work => f.write_str(
+                "That the agent alone did the work: \
+                 the transcript is its node's word.",
+            ),
+            Self::Operators => f.write_str(
+                "That no person or organisation stands \
+                 behind two of these operators' keys.",
+            ),
             Self::Hardware => f.write_str("That the machines are what their nodes declare."),
             Self::Rank => f.write_str(
-                "That those who were drawn ranked first. That takes the whole log; whoever follows it checks it.",
+                "That those who were drawn ranked first. That takes \
+                 the whole log; whoever follows it checks it.",
             ),
+            Self::Exhausted => {
+                f.write_str("That there was nobody more to draw, to settle it. That takes the whole log.")
+            }
             Self::Credit => f.write_str(
-                "That both operators had earned the credit by which one rescore was enough. That takes the whole log.",
+                "That both operators had earned the credit by which one rescore was enough. That takes the \
+                 whole log.",
             ),
-            Self::Admission => f.write_str("That these operators were admitted, as the log's policy asks. That takes the whole log."),
+            Self::Admission => f.write_str(
+                "That these operators were admitted, as the log's policy asks. That takes the whole log.",
+            ),
             Self::Others { before } => write!(
                 f,
-                "How many other attempts there are and how they ended. Its number says that {before} came before it for this \
-                 campaign, task and agent."
+                "How many other attempts there are and how they ended. Its number says that {before} came \
+                 before it for this campaign, task and agent."
             ),
-            Self::Later => f.write_str("That no later entry withdraws the row. A newer proof, or the log, tells."),
+            Self::Later => f.write_str(
+                "That no later entry withdraws the row. \
+                 A newer proof, or the log, tells.",
+            ),
             Self::Times => f.write_str("That clocks were right: every time is its signer's."),
         }
     }
@@ -187,6 +206,9 @@ pub(super) fn not_proved(history: &History, attempt: &Attempt) -> Vec<Caveat> {
     caveats.extend([Caveat::Work, Caveat::Operators, Caveat::Hardware]);
     if let Some(proceedings) = attempt.proceedings().filter(|p| p.rounds > 0) {
         caveats.push(Caveat::Rank);
+        if may_have_gone_on(history, attempt, proceedings) {
+            caveats.push(Caveat::Exhausted);
+        }
         if proceedings.quorum == 1 {
             caveats.push(Caveat::Credit);
         }
@@ -202,4 +224,14 @@ pub(super) fn not_proved(history: &History, attempt: &Attempt) -> Vec<Caveat> {
     }
     caveats.push(Caveat::Times);
     caveats
+}
+
+/// Whether a verdict left it undecided although the policy allows more verifiers.
+fn may_have_gone_on(history: &History, attempt: &Attempt, proceedings: &Proceedings) -> bool {
+    let undecided = attempt
+        .verdict()
+        .is_some_and(|v| matches!(v.decision, Decision::Inconclusive | Decision::Nondeterministic));
+    let campaign = history.campaigns().get(&attempt.lease.campaign);
+    let most = campaign.map_or(0, |campaign| campaign.terms.verification.max_rescores);
+    undecided && opened(proceedings) < usize::from(most)
 }

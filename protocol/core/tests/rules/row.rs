@@ -209,6 +209,23 @@ fn a_row_that_credit_spared_a_rescore_says_that_the_credit_is_not_shown() {
 }
 
 #[test]
+fn an_undecided_row_says_that_more_might_have_been_drawn() {
+    let mut world = world(3);
+    let (id, claim) = world.handed_in(node(1), valid(TRUTH));
+    let sealed = world.seal_all(id, |n| valid(if n == node(2) { TRUTH } else { 1.5 }));
+    world.must(&claim.reveal);
+    for rescore in &sealed {
+        world.must(&rescore.reveal);
+    }
+    world.pass(200);
+    world.coordinate(id);
+    let row = check(&excerpt(&world, id)).unwrap();
+    says_what_the_log_says(&world, id, &row);
+    assert_eq!(row.verdict().unwrap().decision, Decision::Nondeterministic);
+    assert!(row.not_proved.contains(&Caveat::Exhausted));
+}
+
+#[test]
 fn a_coordinator_cannot_state_another_verdict() {
     let (world, id) = busy();
     let entries = forged(&world, id, |record| match record {
