@@ -237,14 +237,21 @@ pub(super) fn nodes(history: &History, attempts: &[AttemptView], caught: &[Caugh
     nodes
 }
 
-/// For each node, the rescores of the decided attempts that it took part in.
+/// For each node, its rescores of decided attempts with those of the others. Beside a liar everybody would look
+/// biased, so others whom the verdict calls outliers are left out.
 fn settled_rescores(history: &History) -> BTreeMap<NodeId, Vec<Vec<Rescore<'_>>>> {
     let mut beside: BTreeMap<NodeId, Vec<Vec<Rescore<'_>>>> = BTreeMap::new();
     for attempt in history.attempts().values().filter(|a| a.withdrawn.is_none()) {
-        if let Phase::Decided { proceedings, .. } = &attempt.phase {
+        if let Phase::Decided {
+            proceedings, verdict, ..
+        } = &attempt.phase
+        {
             let rescores = proceedings.rescores();
-            for rescore in &rescores {
-                beside.entry(rescore.node).or_default().push(rescores.clone());
+            for own in &rescores {
+                let compared =
+                    |other: &&Rescore<'_>| other.node == own.node || !verdict.outliers.contains(&other.node);
+                let compared = rescores.iter().filter(compared).copied().collect();
+                beside.entry(own.node).or_default().push(compared);
             }
         }
     }

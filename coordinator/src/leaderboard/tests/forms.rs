@@ -8,6 +8,26 @@ use super::{every_end, page};
 use crate::leaderboard::*;
 
 #[test]
+fn beside_a_liar_the_honest_do_not_look_biased() {
+    let mut world = World::with(4, &["kernel"], &["search"]);
+    let liar = world.nodes[1];
+    for _ in 0..8 {
+        let id = world.lease(0, "search", 0);
+        world.finish(id, Some(score(0.5)), |node| {
+            Act::Score(score(if node == liar { 1.3 } else { 0.5 }))
+        });
+    }
+    let board = compute(&world.history);
+    assert!(!board.caught.is_empty());
+    for view in &board.nodes {
+        let Some(bias) = view.bias else { continue };
+        let expected = if view.node == liar { 0.8 } else { 0.0 };
+        assert!((bias.mean - expected).abs() < 1e-9, "{}: {bias:?}", view.operator);
+        assert!(!bias.marked || view.node == liar);
+    }
+}
+
+#[test]
 fn a_verifier_that_leans_a_little_is_marked_though_no_verdict_blames_it() {
     let mut world = World::with(4, &["kernel"], &["search"]);
     let leaning = world.nodes[1];
