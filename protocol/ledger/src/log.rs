@@ -279,8 +279,26 @@ impl<S: Store> Log<S> {
     /// [`LogError::OutOfRange`]; nothing is changed then.
     pub fn set_checkpoint(&mut self, signed: SignedCheckpoint) -> Result<(), LogError> {
         self.may_write()?;
+        self.may_replace(self.checkpoint.as_ref(), &signed)?;
+        // Files first: whatever a published checkpoint covers can be rebuilt.
+        self.publish(&signed)?;
+        let mut batch = Batch::default();
+        batch.put(schema::KEY, self.key.to_string());
+        batch.put(schema::CHECKPOINT, signed.as_bytes());
+        self.store.write(batch)?;
+        self.store.flush()?;
+        self.checkpoint = Some(signed);
+        Ok(())
+    }
+
+    /// Whether `signed` may take the place of `held`: it is of this log, and not older.
+    fn may_replace(
+        &self,
+        held: Option<&SignedCheckpoint>,
+        signed: &SignedCheckpoint,
+    ) -> Result<(), LogError> {
         signed.verify(&self.key)?;
-        let held = self.checkpoint.as_ref().map_or(0, SignedCheckpoint::size);
+        let held = held.map_or(0, SignedCheckpoint::size);
         if signed.size() < held {
             return Err(LogError::CheckpointOlder {
                 offered: signed.size(),
@@ -290,14 +308,6 @@ impl<S: Store> Log<S> {
         if self.root_at(signed.size())? != *signed.root() {
             return Err(LogError::CheckpointRoot { size: signed.size() });
         }
-        // Files first: whatever a published checkpoint covers can be rebuilt.
-        self.publish(&signed)?;
-        let mut batch = Batch::default();
-        batch.put(schema::KEY, self.key.to_string());
-        batch.put(schema::CHECKPOINT, signed.as_bytes());
-        self.store.write(batch)?;
-        self.store.flush()?;
-        self.checkpoint = Some(signed);
         Ok(())
     }
 

@@ -314,8 +314,8 @@ impl History {
             ..verdict.clone()
         };
         require(unstamped == expected, KIND, "it is not what the rescores come to")?;
-        let (proceedings, attempt) = (proceedings.clone(), attempt.clone());
-        self.settle_verdict(&attempt, &verdict);
+        let (proceedings, executor) = (proceedings.clone(), attempt.lease.node);
+        self.settle_verdict(&executor, &verdict);
         let id = verdict.attempt;
         self.set_phase(
             id,

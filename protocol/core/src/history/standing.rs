@@ -1,6 +1,6 @@
 //! What operators have earned, as verdicts and passed-over seals change it. See [`crate::credit`].
 
-use super::{AssignedState, Attempt, History, Proceedings};
+use super::{AssignedState, History, Proceedings};
 use crate::credit::Account;
 use crate::identity::{NodeId, PublicKey};
 use crate::record::{ClaimCheck, Decision, DeviceClass, Verdict};
@@ -53,13 +53,13 @@ impl History {
     }
 
     /// Books what a verdict shows.
-    pub(super) fn settle_verdict(&mut self, attempt: &Attempt, verdict: &Verdict) {
-        let (executor, at) = (attempt.lease.node, verdict.at);
+    pub(super) fn settle_verdict(&mut self, executor: &NodeId, verdict: &Verdict) {
+        let at = verdict.at;
         for node in &verdict.outliers {
             self.blame(node, at);
         }
         if matches!(verdict.claim, ClaimCheck::Overclaimed | ClaimCheck::Unrevealed) {
-            self.blame(&executor, at);
+            self.blame(executor, at);
         }
         let settled = matches!(verdict.decision, Decision::Accepted { .. } | Decision::Rejected);
         if settled && verdict.agreeing.len() >= REPLICATED {
@@ -67,7 +67,7 @@ impl History {
                 self.confirm(node, at);
             }
             if verdict.claim == ClaimCheck::Honest {
-                self.confirm(&executor, at);
+                self.confirm(executor, at);
             }
         }
     }

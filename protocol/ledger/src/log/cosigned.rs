@@ -23,17 +23,7 @@ impl<S: Store> Log<S> {
     /// [`LogError::Checkpoint`], [`LogError::CheckpointOlder`], [`LogError::CheckpointRoot`],
     /// [`LogError::OutOfRange`], [`LogError::Files`]; nothing is changed then.
     pub fn set_cosigned(&mut self, signed: SignedCheckpoint) -> Result<(), LogError> {
-        signed.verify(&self.key)?;
-        let held = self.cosigned.as_ref().map_or(0, SignedCheckpoint::size);
-        if signed.size() < held {
-            return Err(LogError::CheckpointOlder {
-                offered: signed.size(),
-                held,
-            });
-        }
-        if self.root_at(signed.size())? != *signed.root() {
-            return Err(LogError::CheckpointRoot { size: signed.size() });
-        }
+        self.may_replace(self.cosigned.as_ref(), &signed)?;
         self.files.write_cosigned(&signed)?;
         self.cosigned = Some(signed);
         Ok(())
